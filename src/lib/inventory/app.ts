@@ -1,0 +1,118 @@
+import type {AppName} from './host.js';
+
+/** A count of hosts, or a share of a silo's hosts. */
+export type Quota = {readonly kind: 'count'; readonly count: number} | {readonly kind: 'percent'; readonly percent: number};
+
+/** One app of drover.yml, parsed: paths absolute, durations in milliseconds, defaults filled in. */
+export interface App {
+  readonly name: AppName;
+  /** Absolute path of the tree to snapshot. */
+  readonly source: string;
+  /** Patterns of paths to leave out, gitignore grammar, in order. */
+  readonly ignore: readonly string[];
+  /** Root on the host: absolute, or `~/…` below the login directory. */
+  readonly root: string;
+  /** Selection expression: which hosts carry this app. */
+  readonly hosts: string;
+  /** Path inside a release -> path below the root it is linked to (`uploads: shared/uploads`). */
+  readonly link: Readonly<Record<string, string>>;
+  /** Shell command run on the host after `current` moved, in the release directory. */
+  readonly restart?: string;
+  readonly roll: Roll;
+  readonly drain?: Drain;
+  readonly warm?: WarmSettings;
+  readonly health: readonly Probe[];
+}
+
+export interface Roll {
+  readonly by: 'silo';
+  /** Rising, ends at 100 %. First entry is the canary. Applied within each silo, one silo after another. */
+  readonly waves: readonly Quota[];
+  /** Hosts per silo that must stay healthy and in rotation. */
+  readonly floor: Quota;
+  /** Hosts a run may skip or lose before it stops. */
+  readonly budget: number;
+  readonly soakMs: number;
+  /** How long a switched host waits for confirmation before it reverts itself. 0 turns the dead-man's switch off. */
+  readonly confirmMs: number;
+  /** Releases kept per host, at least 2. */
+  readonly keep: number;
+}
+
+export type Drain = {
+  /** How long to wait for sessions to end. */
+  readonly waitMs: number;
+  /** What happens to sessions that are left then: cut them, or give the host up. */
+  readonly then: 'close' | 'abort';
+} & (
+  | {
+      readonly kind: 'haproxy';
+      /** Path of the admin socket on the balancer hosts. */
+      readonly socket: string;
+      readonly backend: string;
+      /** Selection expression of the balancer hosts. */
+      readonly on: string;
+      /** Host name -> server name in the backend, where they differ. */
+      readonly servers: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'file';
+      /** Readiness file on the web host itself: present = in rotation. Absolute, or relative to the app's root. */
+      readonly path: string;
+      /** Time the balancer needs to notice (checks × interval). */
+      readonly settleMs: number;
+    }
+  | {
+      readonly kind: 'exec';
+      /** Shell commands run on the web host, or on `on` hosts; the host is in $DROVER_HOST. */
+      readonly drain: string;
+      readonly admit: string;
+      /** Prints the number of open sessions; optional. */
+      readonly sessions?: string;
+      readonly on?: string;
+    }
+);
+
+export interface WarmSettings {
+  readonly from: {readonly kind: 'sitemap'; readonly url: string} | {readonly kind: 'file'; readonly path: string};
+  /** The port of the cache or web server on the host itself. */
+  readonly port: number;
+  /** Public Host header. */
+  readonly hostHeader?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly ratePerSecond: number;
+  readonly concurrency: number;
+  readonly until?: {readonly kind: 'hit'; readonly ratio: number} | {readonly kind: 'converged'; readonly ratio: number};
+  readonly deadlineMs: number;
+}
+
+/** One health check of a host. All of a host's probes must pass `rise` times in a row. */
+export type Probe = {readonly timeoutMs: number; readonly intervalMs: number; readonly rise: number; readonly deadlineMs: number} & (
+  | {
+      readonly kind: 'http';
+      readonly path: string;
+      readonly port: number;
+      readonly hostHeader?: string;
+      readonly status: number;
+      /** Response header that carries the release id the process serves. */
+      readonly version?: string;
+    }
+  | {readonly kind: 'tcp'; readonly port: number}
+  | {readonly kind: 'run'; readonly command: string}
+  | {readonly kind: 'disk'; readonly freeBytes: number}
+);
+
+export type EventSink =
+  | {readonly kind: 'nsq'; readonly url: string; readonly topic: string}
+  | {readonly kind: 'webhook'; readonly url: string};
+
+/** drover.yml, parsed. */
+export interface Project {
+  readonly file: string;
+  /** Absolute path of the inventory file or program. */
+  readonly inventory: string;
+  readonly apps: ReadonlyMap<AppName, App>;
+  /** Absolute path of the store directory. */
+  readonly store: string;
+  readonly events: readonly EventSink[];
+}

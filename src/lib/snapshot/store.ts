@@ -1,0 +1,48 @@
+import type {Readable} from 'node:stream';
+import type {Digest, Manifest, SnapshotId} from './manifest.js';
+
+/** What is recorded beside a snapshot; not part of its id. */
+export interface SnapshotRecord {
+  readonly id: SnapshotId;
+  readonly app: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What goes over the wire to hosts that hold `base` (or nothing). Built once, compressed once, kept as a file. */
+export interface Delta {
+  readonly base?: SnapshotId;
+  readonly snapshot: SnapshotId;
+  /** The file to stream. */
+  readonly path: string;
+  readonly bytes: number;
+  /** SHA-256 of the file at `path`. */
+  readonly digest: Digest;
+  /** Files whose content travels. */
+  readonly files: number;
+  /** Paths of the base that are gone or changed. */
+  readonly removed: number;
+}
+
+/** A place where snapshots are kept. Objects are verified each time they are read; a bad one throws `integrity`. */
+export interface Store {
+  list(): Promise<readonly SnapshotRecord[]>;
+  /** Full or abbreviated id (at least 4 digits), or `latest`; throws `not-found` or `usage` (ambiguous). */
+  resolve(app: string, text: string): Promise<SnapshotRecord>;
+  manifest(id: SnapshotId): Promise<Manifest>;
+  /** The bytes of one file. */
+  open(digest: Digest): Promise<Readable>;
+  /** Every object of one snapshot, or of all: what is missing or damaged. */
+  verify(id: SnapshotId | undefined, signal: AbortSignal): Promise<readonly DamagedObject[]>;
+  delta(base: SnapshotId | undefined, snapshot: SnapshotId, signal: AbortSignal): Promise<Delta>;
+}
+
+export interface DamagedObject {
+  readonly digest: Digest;
+  readonly why: 'missing' | 'truncated' | 'altered' | 'unreadable';
+  /** Paths of the snapshots that need it, at most 5. */
+  readonly paths: readonly string[];
+}
