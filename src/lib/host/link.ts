@@ -1,5 +1,4 @@
-import type {Readable} from 'node:stream';
-import type {Duplex} from 'node:stream';
+import type {Duplex, Readable} from 'node:stream';
 import type {Host} from '../inventory/host.js';
 
 /**
@@ -15,6 +14,8 @@ export type Exit =
 export interface ExecRequest {
   /** What the login shell gets: always `exec /bin/sh …`, without a single byte of a caller's value in it. */
   readonly command: string;
+  /** The same in words, for a dry run and for messages. */
+  readonly label?: string;
   /** Standard input; it is ended after the last byte. */
   readonly stdin?: Buffer | Readable;
   /** No byte in either direction for this long ends the command. */
@@ -58,5 +59,7 @@ export interface Link {
 /** Opens links; remembers one per host. */
 export interface LinkOpener {
   open(host: Host, signal: AbortSignal): Promise<Link>;
+  /** Forgets a link that was lost, so that the next `open` connects anew. */
+  drop(host: Host): Promise<void>;
   closeAll(): Promise<void>;
 }

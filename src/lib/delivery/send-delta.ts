@@ -1,0 +1,60 @@
+import {createHash} from 'node:crypto';
+import {createReadStream} from 'node:fs';
+import {pipeline} from 'node:stream/promises';
+import {Transform} from 'node:stream';
+import type {HostApp, StageRequest} from '../host/host-app.js';
+import type {Delta} from '../snapshot/store.js';
+
+export interface SendOptions {
+  readonly host: HostApp;
+  readonly delta: Delta;
+  /** Bytes that the files of the delta have once unpacked. */
+  readonly unpackedBytes: number;
+  /** The app's links: path inside the release -> path below the root. */
+  readonly links: Readonly<Record<string, string>>;
+  /** Run and plan to leave on the host, so that another machine can resume this push. */
+  readonly run?: {readonly id: string; readonly plan: string};
+  readonly onProgress: (sentBytes: number) => void;
+}
+
+/** How a push to one host ended: nothing to do, or so many bytes over the wire. */
+export type Sent = {readonly kind: 'unchanged'} | {readonly kind: 'staged'; readonly sentBytes: number; readonly resumedBytes: number};
+
+/** No byte taken for this long means the host has stalled. */
+const stallMs = 60_000;
+const longestTransferMs = 12 * 60 * 60 * 1000;
+
+/**
+ * Brings one delta to one host and makes it a release there. Continues from what the host has, after checking that it is a prefix of
+ * ours; safe to repeat after any failure. Throws `VerbError`.
+ */
+export async function sendDelta(options: SendOptions): Promise<Sent> {
+  const {host, delta, unpackedBytes, links, run, onProgress} = options;
+  const request: StageRequest = {id: delta.snapshot, base: delta.base, delta, unpackedBytes, files: delta.files};
+  const offer = await host.stageOpen(request, run?.id, run?.plan ?? '');
+  if (offer.kind === 'staged') return {kind: 'unchanged'};
+  const offset = offer.bytes > 0 && (await prefixDigest(delta.path, offer.bytes)) === offer.digest ? offer.bytes : 0;
+  if (offset < delta.bytes || delta.bytes === 0) {
+    let sent = offset;
+    const counted = new Transform({
+      transform(piece: Buffer, _encoding, done) {
+        sent += piece.length;
+        onProgress(sent);
+        done(undefined, piece);
+      },
+    });
+    const source = createReadStream(delta.path, {start: offset});
+    const feeding = pipeline(source, counted);
+    // The call reports a broken transfer; a source that fails ends the stream with its error, which the call sees too.
+    feeding.catch(() => undefined);
+    await host.stagePut(request, offset, counted, {idleMs: stallMs, totalMs: longestTransferMs});
+  }
+  await host.stageCommit(request, links, run?.id);
+  return {kind: 'staged', sentBytes: delta.bytes - offset, resumedBytes: offset};
+}
+
+async function prefixDigest(file: string, bytes: number): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file, {start: 0, end: bytes - 1}), hash);
+  return hash.digest('hex');
+}

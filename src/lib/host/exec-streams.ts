@@ -1,0 +1,73 @@
+import {Readable, type Writable} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
+import {ExecTimers} from './exec-timers.js';
+import {KeptOutput} from './kept-output.js';
+import type {ExecRequest, ExecResult, Exit} from './link.js';
+
+/** One running command, whatever carries it. */
+export interface RunningCommand {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Gives the command up: closes its channel or ends its process group. */
+  readonly end: () => void;
+  /** Calls `settle` with how it ended; the first call counts. */
+  readonly exit: (settle: (exit: Exit) => void) => void;
+  /** Calls `done` when no more output can come. */
+  readonly closed: (done: () => void) => void;
+}
+
+/** Feeds, reads and times one command; the same rules for every link. Resolves when it ended or was given up. */
+export async function runOnStreams(request: ExecRequest, command: RunningCommand): Promise<ExecResult> {
+  const stdout = new KeptOutput(request.maxOutputBytes);
+  const stderr = new KeptOutput(request.maxOutputBytes);
+  const exit = await new Promise<Exit>((resolve) => {
+    let ended: Exit | undefined;
+    const timers = new ExecTimers(request, (expired) => {
+      command.end();
+      resolve(expired);
+    });
+    const finish = (exit: Exit): void => {
+      timers.stop();
+      resolve(exit);
+    };
+    command.exit((exit) => {
+      ended ??= exit;
+    });
+    command.closed(() => finish(ended ?? {kind: 'lost', reason: 'the connection closed'}));
+    const read = (name: 'stdout' | 'stderr', stream: Readable, kept: KeptOutput): void => {
+      stream.on('data', (piece: Buffer) => {
+        timers.touch();
+        kept.add(piece);
+        request.onOutput?.(name, piece);
+      });
+      stream.on('error', () => finish({kind: 'lost', reason: `${name} broke`}));
+    };
+    read('stdout', command.stdout, stdout);
+    read('stderr', command.stderr, stderr);
+    feed(request, command.stdin, () => timers.touch()).catch((error: Error) => {
+      // The command may end without reading all of its input; only a source that fails is ours to report.
+      if (!isStreamEnd(error)) {
+        command.end();
+        finish({kind: 'lost', reason: error.message});
+      }
+    });
+  });
+  return {exit, stdout: stdout.bytes(), stderr: stderr.bytes(), truncated: stdout.truncated || stderr.truncated};
+}
+
+async function feed(request: ExecRequest, stdin: Writable, touched: () => void): Promise<void> {
+  const source = request.stdin ?? Buffer.alloc(0);
+  const pieces = Buffer.isBuffer(source) ? Readable.from([source]) : source;
+  const watch = async function* (input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of input) {
+      touched();
+      yield piece;
+    }
+  };
+  await pipeline(pieces, watch, stdin, {end: true});
+}
+
+function isStreamEnd(error: Error & {code?: string}): boolean {
+  return ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'].includes(error.code ?? '');
+}

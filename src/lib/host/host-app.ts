@@ -1,0 +1,190 @@
+import type {Readable} from 'node:stream';
+import {type HostState, parseHostState} from './host-state.js';
+import type {Link} from './link.js';
+import {callVerb, VerbError} from './verb-call.js';
+
+/** A run's right to change a host: every change names it and the host checks it in the same critical section. */
+export interface Fence {
+  readonly run: string;
+  readonly epoch: number;
+}
+
+export interface StageRequest {
+  readonly id: string;
+  /** Release on the host that the delta starts from. */
+  readonly base: string | undefined;
+  readonly delta: {readonly bytes: number; readonly digest: string};
+  /** Bytes that unpacking adds. */
+  readonly unpackedBytes: number;
+  readonly files: number;
+}
+
+export type Offer = {readonly kind: 'staged'} | {readonly kind: 'part'; readonly bytes: number; readonly digest: string};
+
+export interface HookResult {
+  readonly status: number;
+  /** Set when the deadline ended it. */
+  readonly lateAfterSeconds: number | undefined;
+  readonly output: string;
+}
+
+/** One app on one host: the verbs, typed. Every method throws `VerbError`; all are safe to repeat. */
+export class HostApp {
+  constructor(
+    readonly link: Link,
+    readonly root: string,
+    private readonly app: string,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async readState(): Promise<HostState> {
+    return parseHostState(await this.call('read-state', {}));
+  }
+
+  /** The plan text that a run left here. */
+  async readPlan(run: string): Promise<string> {
+    return (await this.call('read-plan', {run})).trim();
+  }
+
+  /** Takes the lease; `from`/`to` make it refuse when the host serves neither. Gives the new epoch. */
+  async lease(request: {run: string; owner: string; reason: string; ttlSeconds: number; plan: string; from: string | undefined; to: string}): Promise<number> {
+    const {run, owner, reason, ttlSeconds, plan, from, to} = request;
+    const body = await this.call('lease', {run, owner, reason, ttl: ttlSeconds, from: from ?? '', to, event: 'expect'}, plan);
+    const epoch = /^epoch (\d+)$/m.exec(body)?.[1];
+    if (epoch === undefined && this.link.kind !== 'printing') throw this.unexpected('lease', body);
+    return Number(epoch ?? 0);
+  }
+
+  async renew(fence: Fence, ttlSeconds: number): Promise<void> {
+    await this.call('renew', {...fence, ttl: ttlSeconds});
+  }
+
+  /** Gives the lease back; `ended` closes the run on this host as well. */
+  async release(fence: Fence, ended: string | undefined): Promise<void> {
+    await this.call('release', {...fence, kind: ended === undefined ? undefined : 'ended', detail: ended});
+  }
+
+  async note(fence: Fence, event: string, detail: string): Promise<void> {
+    await this.call('note', {...fence, event, detail});
+  }
+
+  async stageOpen(request: StageRequest, run: string | undefined, plan: string): Promise<Offer> {
+    const {id, base, delta, unpackedBytes, files} = request;
+    const body = await this.call(
+      'stage-open',
+      {id, base, part: partName(request), bytes: delta.bytes, need: unpackedBytes, files, run},
+      plan,
+    );
+    if (/^staged$/m.test(body)) return {kind: 'staged'};
+    const part = /^part (\d+) ?([0-9a-f]*)$/m.exec(body);
+    if (part === null && this.link.kind !== 'printing') throw this.unexpected('stage-open', body);
+    return {kind: 'part', bytes: Number(part?.[1] ?? 0), digest: part?.[2] ?? ''};
+  }
+
+  /** Appends a piece of the delta at `offset`; gives how much of it the host has then. */
+  async stagePut(request: StageRequest, offset: number, piece: Readable, timeouts: {idleMs: number; totalMs: number}): Promise<number> {
+    const body = await callVerb(this.link, {
+      verb: 'stage-put',
+      values: {root: this.root, part: partName(request), offset},
+      payload: piece,
+      signal: this.signal,
+      idleTimeoutMs: timeouts.idleMs,
+      totalTimeoutMs: timeouts.totalMs,
+    });
+    return Number(/^size (\d+)$/m.exec(body)?.[1] ?? request.delta.bytes);
+  }
+
+  /** Unpacks, verifies and renames into place. `links` are the app's links, path in the release -> path below the root. */
+  async stageCommit(request: StageRequest, links: Readonly<Record<string, string>>, run: string | undefined): Promise<void> {
+    const {id, base, delta} = request;
+    const lines = Object.entries(links).map(([path, target]) => `${path}\t${target}\n`);
+    await callVerb(this.link, {
+      verb: 'stage-commit',
+      values: {root: this.root, app: this.app, id, base, part: partName(request), digest: delta.digest, run, kind: run === undefined ? undefined : 'push', epoch: 0},
+      payload: lines.join(''),
+      signal: this.signal,
+      idleTimeoutMs: 15 * 60_000,
+      totalTimeoutMs: 15 * 60_000,
+    });
+  }
+
+  async verify(id: string): Promise<void> {
+    await callVerb(this.link, {verb: 'verify', values: {root: this.root, id}, signal: this.signal, idleTimeoutMs: 15 * 60_000, totalTimeoutMs: 15 * 60_000});
+  }
+
+  /** Moves `current`; `restarted` says that this run's restart hook has run here before. */
+  async switchTo(fence: Fence, move: {from: string | undefined; to: string; confirmSeconds: number; restart: string}): Promise<{unchanged: boolean; restarted: boolean}> {
+    const {from, to, confirmSeconds, restart} = move;
+    const body = await this.call('switch', {...fence, from: from ?? '', to, seconds: confirmSeconds}, restart);
+    return {unchanged: /^unchanged$/m.test(body), restarted: /^restarted$/m.test(body)};
+  }
+
+  async confirm(fence: Fence, to: string): Promise<void> {
+    await this.call('confirm', {...fence, to});
+  }
+
+  /** Undoes this run's switch on this host. `live` is what it serves then; undefined when it serves nothing. */
+  async revert(fence: Fence): Promise<{changed: boolean; live: string | undefined; from: string | undefined}> {
+    const body = await this.call('revert', {...fence});
+    const live = /^live (.+)$/m.exec(body)?.[1];
+    return {changed: !/^unchanged$/m.test(body), live, from: /^from (.+)$/m.exec(body)?.[1]};
+  }
+
+  /** Removes old releases beyond `keep`; gives the ids that went. */
+  async prune(keep: number, protect: readonly string[]): Promise<readonly string[]> {
+    const body = await this.call('gc', {keep, protect: protect.join(' '), epoch: 0, run: 'prune'});
+    return [...body.matchAll(/^removed (.+)$/gm)].map((match) => match[1] ?? '');
+  }
+
+  /** Runs an operator's command; with a fence only while the lease is ours, and `event` is journaled when it succeeded. */
+  async runHook(hook: {command: string; seconds: number; cwd: string | undefined; fence?: Fence; event?: string; from?: string; to?: string}): Promise<HookResult> {
+    return runHookOn(this.link, {...hook, root: this.root, app: this.app, signal: this.signal});
+  }
+
+  private call(verb: Parameters<typeof callVerb>[1]['verb'], values: Record<string, string | number | undefined>, payload?: string): Promise<string> {
+    return callVerb(this.link, {verb, values: {root: this.root, app: this.app, ...values}, signal: this.signal, ...(payload === undefined ? {} : {payload})});
+  }
+
+  private unexpected(verb: string, body: string): VerbError {
+    const {name} = this.link.host;
+    return new VerbError({code: 'needs-attention', message: `${name}: ${verb} replied ${JSON.stringify(body.slice(0, 200))}`, host: name}, 'unexpected', body);
+  }
+}
+
+/** A command on a host, without any app. Its exit status is a value; only a link or a host that fails throws. */
+export async function runHookOn(
+  link: Link,
+  hook: {
+    command: string;
+    seconds: number;
+    cwd: string | undefined;
+    fence?: Fence;
+    event?: string;
+    from?: string;
+    to?: string;
+    root?: string;
+    app?: string;
+    maxBytes?: number;
+    signal: AbortSignal;
+  },
+): Promise<HookResult> {
+  const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, signal} = hook;
+  const body = await callVerb(link, {
+    verb: 'hook',
+    values: {root, app, ...fence, event, from, to, cwd, seconds, max: maxBytes},
+    payload: `${command}\n`,
+    signal,
+    idleTimeoutMs: (seconds + 15) * 1000,
+    totalTimeoutMs: (seconds + 15) * 1000,
+    maxReplyBytes: (maxBytes ?? 65_536) + 1024 * 1024,
+  });
+  const status = /^hook-status (\d+)$/m.exec(body)?.[1];
+  const late = /^hook-late (\d+)$/m.exec(body)?.[1];
+  const output = body.indexOf('output\n');
+  return {status: Number(status ?? 0), lateAfterSeconds: late === undefined ? undefined : Number(late), output: output < 0 ? '' : body.slice(output + 7)};
+}
+
+/** Two deltas to one snapshot, from two bases or built twice with other bytes, must never share a part. */
+function partName(request: StageRequest): string {
+  return `${request.id.slice(0, 16)}-${request.delta.digest.slice(0, 16)}`;
+}

@@ -1,0 +1,101 @@
+/** One line of a host's own journal. */
+export interface JournalLine {
+  /** ISO 8601, UTC, by the host's clock: for people, never compared. */
+  readonly at: string;
+  readonly epoch: string;
+  readonly run: string;
+  readonly event: string;
+  readonly detail: string;
+}
+
+export interface HeldLease {
+  readonly run: string;
+  readonly owner: string;
+  readonly reason: string;
+  /** 0 when it has run out or the host rebooted since. */
+  readonly leftSeconds: number;
+}
+
+/** What a host says of one app. */
+export interface HostState {
+  /** True before the first push. */
+  readonly fresh: boolean;
+  /** Tools that drover needs and the host lacks. */
+  readonly missing: readonly string[];
+  /** Why `current` must not be touched; undefined when it may. */
+  readonly unsafe: string | undefined;
+  /** The live release; undefined before the first deploy. */
+  readonly live: string | undefined;
+  /** Complete releases, in no order. */
+  readonly releases: readonly string[];
+  readonly epoch: number;
+  readonly lease: HeldLease | undefined;
+  /** Runs that did not end here. */
+  readonly openRuns: readonly string[];
+  /** How the dead-man's switch of a run was decided. */
+  readonly decisions: ReadonlyMap<string, 'confirmed' | 'reverted'>;
+  /** Oldest first. */
+  readonly journal: readonly JournalLine[];
+}
+
+/** Reads the body of the verb `read-state`. Unknown lines are passed over, so that an older drover can read a newer host. */
+export function parseHostState(body: string): HostState {
+  const openRuns: string[] = [];
+  const releases: string[] = [];
+  const journal: JournalLine[] = [];
+  const decisions = new Map<string, 'confirmed' | 'reverted'>();
+  const values = new Map<string, string>();
+  for (const line of body.split('\n')) {
+    const space = line.indexOf(' ');
+    const key = space < 0 ? line : line.slice(0, space);
+    const value = space < 0 ? '' : line.slice(space + 1);
+    if (key === 'release') releases.push(value);
+    else if (key === 'open-run') openRuns.push(value);
+    else if (key === 'journal') journal.push(...parseJournalLine(value));
+    else if (key === 'decision') {
+      const [run, decision] = value.split(' ');
+      if (run !== undefined) decisions.set(run, decision === 'reverted' ? 'reverted' : 'confirmed');
+    } else values.set(key, value);
+  }
+  const run = values.get('lease-run');
+  return {
+    fresh: values.has('fresh'),
+    missing: (values.get('missing') ?? '').split(' ').filter((tool) => tool !== ''),
+    unsafe: values.get('unsafe'),
+    live: values.get('current'),
+    releases,
+    epoch: Number(values.get('epoch') ?? 0),
+    lease:
+      run === undefined
+        ? undefined
+        : {run, owner: values.get('lease-owner') ?? '', reason: values.get('lease-reason') ?? '', leftSeconds: Number(values.get('lease-left') ?? 0)},
+    openRuns,
+    decisions,
+    journal,
+  };
+}
+
+function parseJournalLine(line: string): JournalLine[] {
+  const [at, epoch, run, event, ...detail] = line.split(' ');
+  if (at === undefined || epoch === undefined || run === undefined || event === undefined) return [];
+  return [{at, epoch, run, event, detail: detail.join(' ')}];
+}
+
+/**
+ * Where a plain `rollback` of this host leads: the release that was confirmed here before the live one. `already` names the run that
+ * rolled back last when nothing was deployed since: rolling back twice is a no-op.
+ */
+export function rollbackTarget(state: HostState): {readonly kind: 'release'; readonly id: string} | {readonly kind: 'already'; readonly run: string} | {readonly kind: 'none'} {
+  const reverted = state.journal.findLast((line) => line.event === 'intent' || line.event === 'reverted' || line.event === 'rolled-back');
+  if (reverted !== undefined && reverted.event !== 'intent') return {kind: 'already', run: reverted.run};
+  const complete = new Set(state.releases);
+  const confirmed = state.journal.filter((line) => line.event === 'confirmed').map((line) => line.detail);
+  const good = confirmed.findLast((id) => id !== state.live && complete.has(id));
+  return good === undefined ? {kind: 'none'} : {kind: 'release', id: good};
+}
+
+/** The releases that were confirmed on this host at some time and are still here. */
+export function provenReleases(state: HostState): readonly string[] {
+  const confirmed = new Set(state.journal.filter((line) => line.event === 'confirmed').map((line) => line.detail));
+  return state.releases.filter((id) => confirmed.has(id));
+}

@@ -1,0 +1,102 @@
+import {homedir} from 'node:os';
+import path from 'node:path';
+import {execa} from 'execa';
+import {DroverError} from '../errors/drover-error.js';
+import type {Host} from '../inventory/host.js';
+
+/** What OpenSSH itself would use for one host. */
+export interface ResolvedSsh {
+  readonly hostname: string;
+  readonly port: number;
+  readonly user: string;
+  readonly identityFiles: readonly string[];
+  readonly identitiesOnly: boolean;
+  /** Path of the agent's socket. */
+  readonly agent: string | undefined;
+  readonly knownHostsFiles: readonly string[];
+  /** The name to look up in known_hosts, before the port is added. */
+  readonly hostKeyAlias: string | undefined;
+  /** Why the in-process client cannot serve this host; undefined when it can. */
+  readonly needsOpenssh: string | undefined;
+}
+
+/** The arguments that name a host to `ssh`, from the inventory alone: every value is an option of its own, none is a shell word. */
+export function sshArguments(host: Host): string[] {
+  const {ssh} = host;
+  const words: string[] = [];
+  if (ssh.config !== undefined) words.push('-F', ssh.config);
+  if (ssh.user !== undefined) words.push('-l', ssh.user);
+  if (ssh.port !== undefined) words.push('-p', String(ssh.port));
+  if (ssh.address !== undefined) words.push('-o', `HostName=${ssh.address}`);
+  if (ssh.identity !== undefined) words.push('-i', ssh.identity, '-o', 'IdentitiesOnly=yes');
+  if (ssh.knownHosts !== undefined) words.push('-o', `UserKnownHostsFile=${quotePath(ssh.knownHosts)}`, '-o', 'GlobalKnownHostsFile=/dev/null');
+  return words;
+}
+
+/** ssh_config splits file lists at blanks, unless they are quoted. */
+function quotePath(file: string): string {
+  return /\s/.test(file) ? `"${file}"` : file;
+}
+
+/** Asks `ssh -G`, which knows Include, Match and tokens; where there is no ssh, OpenSSH's defaults hold. */
+export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ResolvedSsh> {
+  const result = await execa('ssh', ['-G', ...sshArguments(host), '--', host.name], {reject: false, cancelSignal: signal, stdin: 'ignore', timeout: 10_000});
+  if (result.isCanceled) signal.throwIfAborted();
+  if (result.code === 'ENOENT') return resolveDefaults(host, env);
+  if (result.exitCode !== 0) {
+    const words = (result.stderr || result.shortMessage || '').trim().split('\n').at(-1);
+    throw new DroverError({code: 'unreachable', message: `ssh -G ${host.name} failed: ${words}`, host: host.name, fix: 'correct your ssh_config'});
+  }
+  const values = new Map<string, string[]>();
+  for (const line of result.stdout.split('\n')) {
+    const space = line.indexOf(' ');
+    const key = line.slice(0, space);
+    values.set(key, [...(values.get(key) ?? []), line.slice(space + 1)]);
+  }
+  const one = (key: string): string | undefined => {
+    const value = values.get(key)?.[0];
+    return value === undefined || value === 'none' ? undefined : value;
+  };
+  const home = env.HOME ?? homedir();
+  const expand = (file: string): string => (file.startsWith('~/') ? path.join(home, file.slice(2)) : file);
+  const agent = one('identityagent') ?? 'SSH_AUTH_SOCK';
+  return {
+    hostname: one('hostname') ?? host.name,
+    port: Number(one('port') ?? 22),
+    user: one('user') ?? '',
+    identityFiles: (values.get('identityfile') ?? []).map(expand),
+    identitiesOnly: one('identitiesonly') === 'yes',
+    agent: agent === 'SSH_AUTH_SOCK' ? env.SSH_AUTH_SOCK : expand(agent),
+    knownHostsFiles: [...splitFiles(one('userknownhostsfile')), ...splitFiles(one('globalknownhostsfile'))].map(expand),
+    hostKeyAlias: one('hostkeyalias'),
+    needsOpenssh: whyOpenssh(one),
+  };
+}
+
+function splitFiles(value: string | undefined): string[] {
+  return [...(value ?? '').matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
+}
+
+function whyOpenssh(one: (key: string) => string | undefined): string | undefined {
+  if (one('proxyjump') !== undefined) return 'ProxyJump';
+  if (one('proxycommand') !== undefined) return 'ProxyCommand';
+  if (one('certificatefile') !== undefined) return 'CertificateFile';
+  if (one('pkcs11provider') !== undefined) return 'PKCS11Provider';
+  return undefined;
+}
+
+function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
+  const home = env.HOME ?? homedir();
+  const {ssh} = host;
+  return {
+    hostname: ssh.address ?? host.name,
+    port: ssh.port ?? 22,
+    user: ssh.user ?? env.USER ?? '',
+    identityFiles: ssh.identity === undefined ? ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => path.join(home, '.ssh', name)) : [ssh.identity],
+    identitiesOnly: ssh.identity !== undefined,
+    agent: env.SSH_AUTH_SOCK,
+    knownHostsFiles: ssh.knownHosts === undefined ? [path.join(home, '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts'] : [ssh.knownHosts],
+    hostKeyAlias: undefined,
+    needsOpenssh: undefined,
+  };
+}

@@ -1,0 +1,126 @@
+import {randomBytes} from 'node:crypto';
+import {Readable} from 'node:stream';
+import type {Problem} from '../errors/drover-error.js';
+import {DroverError} from '../errors/drover-error.js';
+import type {ExecResult, Link} from './link.js';
+import {type VerbName, verbCommand} from './verb-program.js';
+import {type VerbFailure, verbStatus} from './verb-status.js';
+
+export interface VerbCall {
+  readonly verb: VerbName;
+  /** Values for the header; none may hold a line break or NUL. */
+  readonly values: Readonly<Record<string, string | number | undefined>>;
+  readonly payload?: Buffer | string | Readable;
+  readonly signal: AbortSignal;
+  /** No byte in either direction for this long ends the call. */
+  readonly idleTimeoutMs?: number;
+  readonly totalTimeoutMs?: number;
+  readonly maxReplyBytes?: number;
+}
+
+/**
+ * A verb that did not do what was asked. `failure` says how; `lost` means that its effect is unknown until the host's state is
+ * read again. `body` is what the verb had replied until then.
+ */
+export class VerbError extends DroverError {
+  readonly failure: VerbFailure;
+  readonly body: string;
+
+  constructor(problem: Problem, failure: VerbFailure, body: string) {
+    super(problem);
+    this.failure = failure;
+    this.body = body;
+  }
+}
+
+/** Runs one verb and gives the body of its reply; throws `VerbError`. */
+export async function callVerb(link: Link, call: VerbCall): Promise<string> {
+  const nonce = randomBytes(16).toString('hex');
+  const header = Buffer.from(renderHeader(nonce, call.values));
+  const result = await link.exec({
+    command: verbCommand(call.verb),
+    label: describeCall(call),
+    stdin: joinPayload(header, call.payload),
+    idleTimeoutMs: call.idleTimeoutMs ?? 60_000,
+    totalTimeoutMs: call.totalTimeoutMs ?? 120_000,
+    maxOutputBytes: call.maxReplyBytes ?? 4 * 1024 * 1024,
+    signal: call.signal,
+  });
+  if (link.kind === 'printing') return '';
+  return readReply(link, call.verb, nonce, result);
+}
+
+function describeCall(call: VerbCall): string {
+  const values = Object.entries(call.values).filter(([, value]) => value !== undefined && value !== '');
+  return [call.verb, ...values.map(([name, value]) => `${name}=${value}`)].join(' ');
+}
+
+/** The header that `verbs/prelude.sh` reads; a value that could end its line early is refused. */
+export function renderHeader(nonce: string, values: VerbCall['values']): string {
+  let text = `${nonce}\n`;
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    if (/[\n\0]/.test(String(value))) {
+      throw new DroverError({code: 'usage', message: `a line break or NUL is not allowed in ${name} ${JSON.stringify(value)}`});
+    }
+    text += `${name}=${value}\n`;
+  }
+  return `${text}\n`;
+}
+
+function joinPayload(header: Buffer, payload: VerbCall['payload']): Buffer | Readable {
+  if (payload === undefined) return header;
+  if (typeof payload === 'string') return Buffer.concat([header, Buffer.from(payload)]);
+  if (Buffer.isBuffer(payload)) return Buffer.concat([header, payload]);
+  return Readable.from(
+    (async function* () {
+      yield header;
+      yield* payload;
+    })(),
+    {objectMode: false},
+  );
+}
+
+/** Finds the frame of this call in all that the login shell may have printed around it. */
+export function findFrame(output: Buffer, nonce: string): {status: number; body: string} | undefined {
+  const text = output.toString('utf8');
+  const begin = `\ndrover ${nonce} begin\n`;
+  const start = text.indexOf(begin);
+  const end = text.lastIndexOf(`\ndrover ${nonce} end `);
+  if (start < 0 || end < start + begin.length - 1) return undefined;
+  const status = /^\ndrover [0-9a-f]+ end (\d{1,3})\n/.exec(text.slice(end));
+  if (status?.[1] === undefined) return undefined;
+  return {status: Number(status[1]), body: text.slice(start + begin.length, end)};
+}
+
+function readReply(link: Link, verb: VerbName, nonce: string, result: ExecResult): string {
+  const host = link.host.name;
+  const frame = findFrame(result.stdout, nonce);
+  if (frame === undefined) {
+    const message = `${host}: ${verb}: ${describeLoss(result)}`;
+    throw new VerbError({code: 'unreachable', message, host}, 'lost', '');
+  }
+  if (frame.status === 0) return frame.body;
+  const words = /(?:^|\n)error (.*)\s*$/.exec(frame.body)?.[1];
+  const known = (verbStatus as Record<number, {name: VerbFailure; code: Problem['code']} | undefined>)[frame.status];
+  const detail = words ?? `${verb} failed with status ${frame.status}: ${lastLine(result.stderr) || lastLine(Buffer.from(frame.body))}`;
+  throw new VerbError({code: known?.code ?? 'needs-attention', message: `${host}: ${detail}`, host}, known?.name ?? 'unexpected', frame.body);
+}
+
+function describeLoss(result: ExecResult): string {
+  const {exit} = result;
+  switch (exit.kind) {
+    case 'lost':
+      return `the connection was lost (${exit.reason})`;
+    case 'timed-out':
+      return exit.what === 'idle' ? `no sign of life for ${exit.afterMs / 1000} s` : `not done after ${exit.afterMs / 1000} s`;
+    case 'killed':
+      return `killed by ${exit.signal}`;
+    case 'exited':
+      return `no reply (exit status ${exit.status}): ${lastLine(result.stderr) || lastLine(result.stdout) || 'the login shell must be able to exec /bin/sh'}`;
+  }
+}
+
+function lastLine(output: Buffer): string {
+  return output.toString('utf8').trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+}

@@ -1,0 +1,55 @@
+import {readFileSync} from 'node:fs';
+
+export type VerbName =
+  | 'confirm'
+  | 'gc'
+  | 'hook'
+  | 'lease'
+  | 'note'
+  | 'read-plan'
+  | 'read-state'
+  | 'release'
+  | 'renew'
+  | 'revert'
+  | 'stage-commit'
+  | 'stage-open'
+  | 'stage-put'
+  | 'switch'
+  | 'verify';
+
+/** Pieces that a verb needs between the prelude and itself. */
+const pieces: Partial<Record<VerbName, readonly string[]>> = {
+  gc: ['tree'],
+  'stage-commit': ['tree'],
+  switch: ['dead-man'],
+  verify: ['tree'],
+};
+
+const programs = new Map<VerbName, string>();
+
+function readPiece(name: string): string {
+  const text = readFileSync(new URL(`./verbs/${name}.sh`, import.meta.url), 'utf8');
+  return text.replace(/^# .*\n/gm, '');
+}
+
+/** The whole POSIX sh program of one verb. */
+export function verbProgram(name: VerbName): string {
+  const known = programs.get(name);
+  if (known !== undefined) return known;
+  const text = ['prelude', ...(pieces[name] ?? []), name].map(readPiece).join('\n');
+  programs.set(name, text);
+  return text;
+}
+
+/**
+ * What the login shell gets. Base64 has no character that bash, dash, ksh, zsh, fish or tcsh would touch between single
+ * quotes, and the program in the request saves the round trip that a program on standard input costs.
+ */
+export function verbCommand(name: VerbName): string {
+  return shellCommand(verbProgram(name));
+}
+
+/** As `verbCommand`, for any POSIX sh program text without values in it. */
+export function shellCommand(program: string): string {
+  return `exec /bin/sh -c 'eval "$(echo ${Buffer.from(program).toString('base64')}|base64 -d)"'`;
+}

@@ -1,0 +1,44 @@
+import type {Step, WavePlan} from '../events/event.js';
+
+/** What a run intends for one host. `from`: what it serves now; undefined before its first deploy. */
+export interface PlannedHost {
+  readonly name: string;
+  readonly silo: string;
+  readonly from?: string;
+  readonly to: string;
+}
+
+/** The steps a host goes through, in order. */
+export type MoveStep = Extract<Step, 'drain' | 'switch' | 'restart' | 'health' | 'warm' | 'admit' | 'confirm' | 'revert'>;
+
+/**
+ * Everything a run will do, decided before it changes anything. Plain data: it is shown, digested, and left on each host, so that any
+ * machine can resume.
+ */
+export interface RolloutPlan {
+  readonly v: 1;
+  readonly run: string;
+  readonly command: 'deploy' | 'rollback';
+  readonly app: string;
+  readonly operator: string;
+  readonly reason: string;
+  /** Hosts that will change. */
+  readonly hosts: readonly PlannedHost[];
+  readonly waves: readonly WavePlan[];
+  /** Hosts that must stay healthy and in rotation, per silo. */
+  readonly floors: Readonly<Record<string, number>>;
+  /** Hosts that the run may lose. */
+  readonly budget: number;
+  readonly soakMs: number;
+  readonly confirmMs: number;
+  /** The way forward for each host; the way back follows from it. */
+  readonly steps: readonly MoveStep[];
+}
+
+/** The way back: the same steps, with `revert` for `switch`, without warming or confirming what served before. */
+export function stepsBack(steps: readonly MoveStep[]): readonly MoveStep[] {
+  return steps.flatMap((step): readonly MoveStep[] => {
+    if (step === 'switch') return ['revert'];
+    return step === 'warm' || step === 'confirm' ? [] : [step];
+  });
+}
