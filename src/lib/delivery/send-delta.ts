@@ -12,8 +12,7 @@ export interface SendOptions {
   readonly unpackedBytes: number;
   /** The app's links: path inside the release -> path below the root. */
   readonly links: Readonly<Record<string, string>>;
-  /** Run and plan to leave on the host, so that another machine can resume this push. */
-  readonly run?: {readonly id: string; readonly plan: string};
+  readonly run?: StageRequest['run'];
   readonly onProgress: (sentBytes: number) => void;
 }
 
@@ -30,8 +29,8 @@ const longestTransferMs = 12 * 60 * 60 * 1000;
  */
 export async function sendDelta(options: SendOptions): Promise<Sent> {
   const {host, delta, unpackedBytes, links, run, onProgress} = options;
-  const request: StageRequest = {id: delta.snapshot, base: delta.base, delta, unpackedBytes, files: delta.files};
-  const offer = await host.stageOpen(request, run?.id, run?.plan ?? '');
+  const request: StageRequest = {id: delta.snapshot, base: delta.base, delta, unpackedBytes, files: delta.files, ...(run === undefined ? {} : {run})};
+  const offer = await host.stageOpen(request);
   if (offer.kind === 'staged') return {kind: 'unchanged'};
   const offset = offer.bytes > 0 && (await prefixDigest(delta.path, offer.bytes)) === offer.digest ? offer.bytes : 0;
   if (offset < delta.bytes || delta.bytes === 0) {
@@ -49,7 +48,7 @@ export async function sendDelta(options: SendOptions): Promise<Sent> {
     feeding.catch(() => undefined);
     await host.stagePut(request, offset, counted, {idleMs: stallMs, totalMs: longestTransferMs});
   }
-  await host.stageCommit(request, links, run?.id);
+  await host.stageCommit(request, links);
   return {kind: 'staged', sentBytes: delta.bytes - offset, resumedBytes: offset};
 }
 

@@ -47,6 +47,7 @@ export type Happening =
     }
   /** What will happen, before any host is changed. `boundMs` is the worst case. */
   | {readonly kind: 'planned'; readonly digest: string; readonly waves: readonly WavePlan[]; readonly boundMs: number}
+  /** `index` counts from 1. */
   | {readonly kind: 'wave-started'; readonly wave: string; readonly index: number; readonly of: number; readonly hosts: readonly string[]}
   /** The gate after a wave: soak and the floor. */
   | {readonly kind: 'wave-ended'; readonly wave: string; readonly outcome: 'passed' | 'failed'; readonly ms: number; readonly why?: string}
@@ -61,20 +62,56 @@ export type Happening =
       readonly detail?: string;
     }
   /** A try failed and another follows. */
-  | {readonly kind: 'retrying'; readonly host: string; readonly step: Step; readonly attempt: number; readonly of: number; readonly waitMs: number; readonly why: string}
+  | {
+      readonly kind: 'retrying';
+      readonly host: string;
+      readonly step: Step;
+      readonly attempt: number;
+      readonly of: number;
+      readonly waitMs: number;
+      readonly why: string;
+    }
   /** Bytes of a delta that one host has taken so far. */
   | {readonly kind: 'transfer'; readonly host: string; readonly sentBytes: number; readonly totalBytes: number}
   /** The delta that hosts on one base get. */
-  | {readonly kind: 'delta-built'; readonly base?: string; readonly snapshot: string; readonly files: number; readonly bytes: number; readonly hosts: number}
-  | {readonly kind: 'host-ended'; readonly host: string; readonly outcome: HostOutcome; readonly release?: string; readonly code?: ErrorCode; readonly why?: string}
-  | {readonly kind: 'warmed'; readonly host: string; readonly urls: number; readonly failed: number; readonly coldP50Ms: number; readonly warmP50Ms: number; readonly hitRatio?: number}
+  | {
+      readonly kind: 'delta-built';
+      readonly base?: string;
+      readonly snapshot: string;
+      readonly files: number;
+      readonly bytes: number;
+      readonly hosts: number;
+    }
+  | {
+      readonly kind: 'host-ended';
+      readonly host: string;
+      readonly outcome: HostOutcome;
+      readonly release?: string;
+      readonly code?: ErrorCode;
+      readonly why?: string;
+    }
+  | {
+      readonly kind: 'warmed';
+      readonly host: string;
+      readonly urls: number;
+      readonly failed: number;
+      readonly coldP50Ms: number;
+      readonly warmP50Ms: number;
+      readonly hitRatio?: number;
+    }
   /** The run turned round: these hosts go back. */
   | {readonly kind: 'rolling-back'; readonly hosts: readonly string[]; readonly why: string}
   | {readonly kind: 'warning'; readonly message: string; readonly host?: string}
   /** Last event of each run. `next` is the command to type when something is left to do. */
-  | {readonly kind: 'run-ended'; readonly outcome: 'converged' | 'rolled-back' | 'needs-attention' | 'refused' | 'interrupted'; readonly exit: number; readonly ms: number; readonly next?: string};
+  | {
+      readonly kind: 'run-ended';
+      readonly outcome: 'converged' | 'rolled-back' | 'needs-attention' | 'refused' | 'interrupted';
+      readonly exit: number;
+      readonly ms: number;
+      readonly next?: string;
+    };
 
-/** One record: a line of NDJSON. `seq` orders events of a run; `at` (ISO 8601, UTC) is for people. */
+/** One record: a line of NDJSON. `seq` grows from 1 and orders events of a run; `at` (ISO 8601, UTC) is for people. */
 export type DroverEvent = {readonly v: 1; readonly seq: number; readonly at: string; readonly run: string} & Happening;
 
 /** Where operations put what happened. Returns when the event is safe to act upon (the journal is flushed). */

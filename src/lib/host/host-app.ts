@@ -17,6 +17,8 @@ export interface StageRequest {
   /** Bytes that unpacking adds. */
   readonly unpackedBytes: number;
   readonly files: number;
+  /** Run and plan to leave on the host, so that another machine can resume; `endsHere` closes the run once the release is staged. */
+  readonly run?: {readonly id: string; readonly plan: string; readonly endsHere: boolean};
 }
 
 export type Offer = {readonly kind: 'staged'} | {readonly kind: 'part'; readonly bytes: number; readonly digest: string};
@@ -68,13 +70,10 @@ export class HostApp {
     await this.call('note', {...fence, event, detail});
   }
 
-  async stageOpen(request: StageRequest, run: string | undefined, plan: string): Promise<Offer> {
-    const {id, base, delta, unpackedBytes, files} = request;
-    const body = await this.call(
-      'stage-open',
-      {id, base, part: partName(request), bytes: delta.bytes, need: unpackedBytes, files, run},
-      plan,
-    );
+  async stageOpen(request: StageRequest): Promise<Offer> {
+    const {id, base, delta, unpackedBytes, files, run} = request;
+    const values = {id, base, part: partName(request), bytes: delta.bytes, need: unpackedBytes, files, run: run?.id, kind: run?.endsHere ? 'push' : undefined};
+    const body = await this.call('stage-open', values, run?.plan ?? '');
     if (/^staged$/m.test(body)) return {kind: 'staged'};
     const part = /^part (\d+) ?([0-9a-f]*)$/m.exec(body);
     if (part === null && this.link.kind !== 'printing') throw this.unexpected('stage-open', body);
@@ -95,12 +94,12 @@ export class HostApp {
   }
 
   /** Unpacks, verifies and renames into place. `links` are the app's links, path in the release -> path below the root. */
-  async stageCommit(request: StageRequest, links: Readonly<Record<string, string>>, run: string | undefined): Promise<void> {
-    const {id, base, delta} = request;
+  async stageCommit(request: StageRequest, links: Readonly<Record<string, string>>): Promise<void> {
+    const {id, base, delta, run} = request;
     const lines = Object.entries(links).map(([path, target]) => `${path}\t${target}\n`);
     await callVerb(this.link, {
       verb: 'stage-commit',
-      values: {root: this.root, app: this.app, id, base, part: partName(request), digest: delta.digest, run, kind: run === undefined ? undefined : 'push', epoch: 0},
+      values: {root: this.root, app: this.app, id, base, part: partName(request), digest: delta.digest, run: run?.id, kind: run?.endsHere ? 'push' : undefined, epoch: 0},
       payload: lines.join(''),
       signal: this.signal,
       idleTimeoutMs: 15 * 60_000,

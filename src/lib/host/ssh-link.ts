@@ -1,6 +1,6 @@
 import type {Duplex} from 'node:stream';
-import {NodeSSH} from 'node-ssh';
-import type {AuthenticationType, Client, ClientChannel, ConnectConfig} from 'ssh2';
+import {type Config, NodeSSH} from 'node-ssh';
+import type {AnyAuthMethod, AuthHandlerMiddleware, Client, ClientChannel} from 'ssh2';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
 import {dialError} from './dial-error.js';
@@ -24,7 +24,7 @@ export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: 
   const identities = await readIdentities(host, resolved);
   let verdict: DroverError | undefined;
   const algorithms = wantedAlgorithms(known);
-  const config: ConnectConfig = {
+  const config: Config = {
     host: resolved.hostname,
     port: resolved.port,
     username: resolved.user,
@@ -36,7 +36,7 @@ export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: 
       verdict = judgeHostKey(host, name, key, known);
       return verdict === undefined;
     },
-    authHandler: [...identities] as AuthenticationType[],
+    authHandler: offerInTurn(identities),
   };
   signal.throwIfAborted();
   const client = new NodeSSH();
@@ -49,6 +49,14 @@ export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: 
   const {connection} = client;
   if (connection === null) throw new DroverError({code: 'unreachable', message: `${host.name}: the connection closed at once`, host: host.name});
   return new SshLink(host, client, connection);
+}
+
+/** Each way to log in once, in order; a refused login is never tried again. */
+function offerInTurn(identities: readonly AnyAuthMethod[]): AuthHandlerMiddleware {
+  const left = [...identities];
+  return (_methods, _partial, next) => {
+    next(left.shift() ?? (false as unknown as AnyAuthMethod));
+  };
 }
 
 function connectionError(host: Host, resolved: ResolvedSsh, error: Error & {level?: string; code?: string}): DroverError {

@@ -18,6 +18,8 @@ export interface App {
   readonly link: Readonly<Record<string, string>>;
   /** Shell command run on the host after `current` moved, in the release directory. */
   readonly restart?: string;
+  /** Shell commands run on one host, once per run: before the first host switches, and after the last has. */
+  readonly once?: {readonly before?: string; readonly after?: string};
   readonly roll: Roll;
   readonly drain?: Drain;
   readonly warm?: WarmSettings;
@@ -74,7 +76,10 @@ export type Drain = {
 );
 
 export interface WarmSettings {
+  /** A sitemap by its path on the host (`/sitemap.xml`), or a file of paths on the operator's machine, absolute. */
   readonly from: {readonly kind: 'sitemap'; readonly url: string} | {readonly kind: 'file'; readonly path: string};
+  /** `clone`: every host is warmed with every path. `spread`: the paths are shared out among the hosts. */
+  readonly mode: 'clone' | 'spread';
   /** The port of the cache or web server on the host itself. */
   readonly port: number;
   /** Public Host header. */

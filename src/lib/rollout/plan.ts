@@ -33,6 +33,8 @@ export interface RolloutPlan {
   readonly confirmMs: number;
   /** The way forward for each host; the way back follows from it. */
   readonly steps: readonly MoveStep[];
+  /** Set when a run is resumed on its way back: it only goes back. */
+  readonly back?: string;
 }
 
 /** The way back: the same steps, with `revert` for `switch`, without warming or confirming what served before. */

@@ -56,7 +56,11 @@ function settleLeases(state: RolloutState): Answer {
     return release(withStop(state, {kind: 'unreachable', why, code: first.code}));
   }
   if (lost.length === stages.length && first?.kind === 'lost') return release(withStop(state, {kind: 'unreachable', why: first.why, code: first.code}));
-  return startNextWave({...state, phase: 'rolling'});
+  const {back} = state.plan;
+  if (back === undefined) return startNextWave({...state, phase: 'rolling'});
+  const failed: HostStage = {kind: 'failed', why: back, code: 'unhealthy'};
+  const hosts = new Map([...state.hosts].map(([host, stage]) => [host, stage.kind === 'ready' ? failed : stage] as const));
+  return settle(turnBack(withStop({...state, hosts}, {kind: 'release', why: back, code: 'unhealthy'})));
 }
 
 function failStep(state: RolloutState, event: Extract<RolloutEvent, {kind: 'step-failed'}>): Answer {

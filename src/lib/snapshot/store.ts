@@ -23,6 +23,8 @@ export interface Delta {
   readonly digest: Digest;
   /** Files whose content travels. */
   readonly files: number;
+  /** Bytes that unpacking adds on a host. */
+  readonly unpackedBytes: number;
   /** Paths of the base that are gone or changed. */
   readonly removed: number;
 }

@@ -10,6 +10,7 @@ if [ -n "$run" ]; then
   rm -f "$state/runs/$run/ended"
 fi
 if [ -d "$root/releases/$id" ] && [ -f "$state/manifests/$id" ]; then
+  [ "$kind" != push ] || [ -z "$run" ] || : >"$state/runs/$run/ended"
   printf 'staged\n'
   exit 0
 fi

@@ -1,0 +1,7 @@
+/** `npm run build`: dependencies, then dist/. */
+import {ensureBuilt, ensureDependencies, runScript} from './setup.mjs';
+
+await runScript(() => {
+  ensureDependencies();
+  ensureBuilt();
+});

@@ -1,0 +1,15 @@
+import type {Answer} from '../lib/cli/answer.js';
+import {BaseCommand} from '../lib/cli/base-command.js';
+import {listHistory} from '../lib/cli/run-history.js';
+import {boundedInteger} from '../lib/cli/shared-flags.js';
+
+export default class History extends BaseCommand {
+  static override summary = 'List the runs recorded on this machine';
+  static override examples = ['drover history', 'drover history --limit 100 --json'];
+  static override flags = {limit: boundedInteger({description: 'at most this many', default: 20, min: 1, max: 100_000})};
+
+  protected async execute(): Promise<Answer> {
+    const {flags} = await this.parse(History);
+    return listHistory(flags.limit, process.env);
+  }
+}

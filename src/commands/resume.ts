@@ -1,0 +1,42 @@
+import {Args} from '@oclif/core';
+import type {Answer} from '../lib/cli/answer.js';
+import {approvePlan} from '../lib/cli/approve-plan.js';
+import {BaseCommand} from '../lib/cli/base-command.js';
+import {conductRun} from '../lib/cli/conduct-run.js';
+import {loadBoth} from '../lib/cli/load-project.js';
+import {openStore} from '../lib/cli/open-store.js';
+import {approvalFlags, fanOutFlags, projectFlags} from '../lib/cli/shared-flags.js';
+import {openAppBalancer} from '../lib/operations/app-balancer.js';
+import {resumeRun} from '../lib/operations/resume-run.js';
+
+export default class Resume extends BaseCommand {
+  static override summary = 'Continue a run that did not end, from any machine';
+  static override description = `Everything it needs is on the hosts: their plan, their journals, what they serve. The machine that began the run is not needed, and
+if it is still alive its epoch fences it off. Without RUN the newest unfinished run is continued. A run that had turned back goes on back.
+
+Exit status: as of the run that is continued; 4 there is nothing to resume.`;
+  static override examples = ['drover resume', 'drover resume 20261121-093012-7f3a --yes'];
+  static override args = {run: Args.string({description: 'the run, as printed when it ended and by drover status'})};
+  static override flags = {...projectFlags, ...fanOutFlags, ...approvalFlags};
+
+  protected async execute(): Promise<Answer> {
+    const {args, flags} = await this.parse(Resume);
+    const {project, inventory} = await loadBoth(flags, process.env, AbortSignal.timeout(60_000));
+    return conductRun({
+      command: 'resume',
+      project,
+      inventory,
+      flags,
+      env: process.env,
+      quietUntilApproved: !flags.yes,
+      work: (conducted) =>
+        resumeRun(conducted.world, {
+          project,
+          run: args.run,
+          openStore: async () => openStore(project),
+          openBalancer: (app) => openAppBalancer(conducted.world, app),
+          approve: (plan, app) => approvePlan(conducted, app, {yes: flags.yes, planOnly: false})(plan),
+        }),
+    });
+  }
+}

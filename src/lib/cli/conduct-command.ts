@@ -1,0 +1,37 @@
+import {DroverError} from '../errors/drover-error.js';
+import {printableLines} from '../errors/printable.js';
+import {type CommandResult, runCommand} from '../operations/run-command.js';
+import type {Answer} from './answer.js';
+import {conductRun, type RunFlags} from './conduct-run.js';
+import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags} from './load-project.js';
+import {renderOutputs} from './run-text.js';
+import {inspectTerminal} from './terminal.js';
+
+type CommandFlags = ProjectFlags & SelectionFlags & RunFlags & {readonly timeout: number; readonly 'max-output': number; readonly labels: boolean};
+
+/** `drover run -- CMD`. Needs an inventory, no project. */
+export async function conductCommand(words: readonly string[], flags: CommandFlags, env: NodeJS.ProcessEnv): Promise<Answer> {
+  if (words.length === 0) throw new DroverError({code: 'usage', message: 'no command to run', fix: 'put it after --, for example: drover run --all -- uptime'});
+  const inventory = await loadInventoryOnly(flags, env, AbortSignal.timeout(60_000));
+  const hosts = chooseHosts(inventory, flags);
+  const results: CommandResult[] = [];
+  const label = (result: CommandResult): void => {
+    if (!flags.labels || flags.json === true) return;
+    for (const line of printableLines(result.output)) process.stdout.write(`${result.host}: ${line}\n`);
+    if (result.failure !== undefined) process.stdout.write(`${result.host}: [${printableLines(result.failure).join(' ')}]\n`);
+  };
+  return conductRun({
+    command: 'run',
+    project: {file: flags.config, inventory: inventory.file, apps: new Map(), store: '', events: []},
+    inventory,
+    flags,
+    env,
+    work: async ({world}) => {
+      const {results: all, end} = await runCommand(world, {command: words.join(' '), hosts, timeoutSeconds: Math.max(1, Math.ceil(flags.timeout / 1000)), maxBytes: flags['max-output'], onResult: label});
+      results.push(...all);
+      return end;
+    },
+    render: () => (flags.labels ? '' : renderOutputs(results, inspectTerminal(env))),
+    json: () => ({schemaVersion: 1, command: words.join(' '), hosts: results}),
+  });
+}

@@ -1,0 +1,133 @@
+import {writeFile} from 'node:fs/promises';
+import {hostname, userInfo} from 'node:os';
+import path from 'node:path';
+import {DroverError} from '../errors/drover-error.js';
+import type {RunKind} from '../events/event.js';
+import {createEmitter} from '../events/emitter.js';
+import {openSinks, type OpenedSinks} from '../events/open-sinks.js';
+import {createRunId} from '../events/run-id.js';
+import {createLinkOpener} from '../host/open-link.js';
+import type {LinkOpener} from '../host/link.js';
+import type {Project} from '../inventory/app.js';
+import type {Inventory} from '../inventory/host.js';
+import {digestPlan} from '../operations/plan-text.js';
+import {endRun, exitOf, type RunEnd} from '../operations/run-end.js';
+import type {World} from '../operations/world.js';
+import {openReporter} from '../report/choose-reporter.js';
+import {summarizeModel} from '../report/json-summary.js';
+import {createModelSink, type RunModel} from '../report/run-model.js';
+import {renderSummary} from '../report/summary.js';
+import type {Answer} from './answer.js';
+import {PlanOnly} from './approve-plan.js';
+import {HeldSink} from './held-sink.js';
+import {type Interrupt, listenForInterrupt} from './interrupt.js';
+import {runtimeDirectory, stateDirectory} from './state-directory.js';
+import {inspectTerminal, type Terminal} from './terminal.js';
+
+export interface RunFlags {
+  readonly concurrency: number;
+  readonly events?: string | undefined;
+  readonly quiet: boolean;
+  readonly reason: string;
+  readonly json?: boolean | undefined;
+}
+
+/** What a run's work gets besides the world. */
+export interface Conducted {
+  readonly world: World;
+  readonly terminal: Terminal;
+  readonly reporter: HeldSink;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface RunRequest {
+  readonly command: RunKind;
+  readonly project: Project;
+  readonly inventory: Inventory;
+  readonly flags: RunFlags;
+  readonly env: NodeJS.ProcessEnv;
+  /** Nothing is drawn before the plan was approved. */
+  readonly quietUntilApproved?: boolean;
+  readonly work: (conducted: Conducted) => Promise<RunEnd>;
+  /** Text in place of the summary of the run. */
+  readonly render?: (model: RunModel) => string;
+  /** Object in place of the summary of the run. */
+  readonly json?: (model: RunModel) => object;
+}
+
+/**
+ * One run from its first event to its last: the journal, the sinks, what people see, Ctrl-C, the record in HTML and JSON, the answer. A
+ * refusal before the first change ends the run `refused` and is thrown on, so that it is told like every other error.
+ */
+export async function conductRun(request: RunRequest): Promise<Answer> {
+  const {project, inventory, flags, env, work, render, json} = request;
+  const terminal = inspectTerminal(env);
+  const stateDir = stateDirectory(env);
+  const run = createRunId({now: Date.now, random: Math.random});
+  const interrupt = listenForInterrupt((line) => process.stderr.write(`\n${line}\n`));
+  const mode = flags.quiet || flags.events === '-' ? 'silent' : terminal.mode;
+  const columns = (): number => process.stderr.columns ?? 80;
+  const reporter = new HeldSink(await openReporter({mode, stream: process.stderr, colour: terminal.errColour, columns, now: Date.now}));
+  const model = createModelSink();
+  const ndjson = flags.events === undefined ? {} : {ndjson: flags.events === '-' ? ({kind: 'stream', stream: process.stdout} as const) : ({kind: 'file', file: flags.events} as const)};
+  const sinks = await openSinks({stateDir, run, receivers: project.events, renderers: [model.sink, reporter], random: Math.random, ...ndjson});
+  const links = createLinkOpener({env, runtimeDirectory: runtimeDirectory(env)});
+  const world: World = {
+    project,
+    inventory,
+    links,
+    emit: createEmitter({run, now: Date.now, journal: sinks.journal, sinks: sinks.sinks}),
+    run,
+    operator: `${userInfo().username}@${hostname()}`,
+    reason: flags.reason,
+    concurrency: flags.concurrency,
+    now: Date.now,
+    random: Math.random,
+    interrupted: interrupt.interrupted,
+    signal: interrupt.abandoned,
+  };
+  if (request.quietUntilApproved === true) reporter.hold();
+  const ended = await finish(world, interrupt, sinks, links, () => work({world, terminal, reporter, env}));
+  if (ended instanceof PlanOnly) return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan}, exit: 0};
+  const end = ended;
+  const report = await writeReport(path.dirname(sinks.journal.file), model.model);
+  const exit = end.outcome === 'interrupted' ? interrupt.status() : end.exit;
+  const text = render === undefined ? renderSummary({model: model.model, colour: terminal.outColour, ...(terminal.outColumns === undefined ? {} : {columns: terminal.outColumns})}) : render(model.model);
+  const record = render === undefined ? `record: ${report}\n` : '';
+  const summary = json === undefined ? {...summarizeModel(model.model), record: report} : json(model.model);
+  return {text: flags.events === '-' ? '' : `${text}${record}`, json: summary, exit};
+}
+
+async function finish(world: World, interrupt: Interrupt, sinks: OpenedSinks, links: LinkOpener, work: () => Promise<RunEnd>): Promise<RunEnd | PlanOnly> {
+  const startedMs = world.now();
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof PlanOnly) {
+      await endRun(world, startedMs, 'refused', {code: 'refused'});
+      return error;
+    }
+    if (interrupt.abandoned.aborted) return await endRun(world, startedMs, 'interrupted', {code: 'interrupted'});
+    if (error instanceof DroverError) {
+      for (const problem of error.problems) await world.emit({kind: 'warning', message: problem.message, ...(problem.host === undefined ? {} : {host: problem.host})});
+      await world.emit({kind: 'run-ended', outcome: 'refused', exit: exitOf('refused', error.code), ms: world.now() - startedMs});
+    }
+    throw error;
+  } finally {
+    await links.closeAll();
+    for (const undelivered of await sinks.close()) process.stderr.write(`warning: ${undelivered}\n`);
+    interrupt.dispose();
+  }
+}
+
+/** The page that shows the run; where it cannot be written, the record is the journal alone. */
+async function writeReport(directory: string, model: RunModel): Promise<string> {
+  const {renderHtmlModel} = await import('../report/html-timeline.js');
+  const file = path.join(directory, 'report.html');
+  try {
+    await writeFile(file, renderHtmlModel(model), {mode: 0o600});
+    return file;
+  } catch {
+    return path.join(directory, 'events.ndjson');
+  }
+}

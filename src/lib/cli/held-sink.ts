@@ -1,0 +1,31 @@
+import type {DroverEvent, Sink} from '../events/event.js';
+
+/** A sink that can be told to wait: while a person is being asked, nothing may draw over the question. Events keep their order. */
+export class HeldSink implements Sink {
+  private held: DroverEvent[] | undefined;
+
+  constructor(private readonly inner: Sink) {}
+
+  accept(event: DroverEvent): void | Promise<void> {
+    if (this.held !== undefined) {
+      this.held.push(event);
+      return;
+    }
+    return this.inner.accept(event);
+  }
+
+  hold(): void {
+    this.held ??= [];
+  }
+
+  async letGo(): Promise<void> {
+    const events = this.held ?? [];
+    this.held = undefined;
+    for (const event of events) await this.inner.accept(event);
+  }
+
+  async close(): Promise<void> {
+    await this.letGo();
+    await this.inner.close();
+  }
+}

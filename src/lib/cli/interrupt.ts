@@ -1,0 +1,38 @@
+/** The two stages of a Ctrl-C, and of the SIGTERM with which CI cancels a job. */
+export interface Interrupt {
+  /** First signal: finish or undo what is in hand. */
+  readonly interrupted: AbortSignal;
+  /** Second signal: abandon. */
+  readonly abandoned: AbortSignal;
+  /** 130 or 143, by the first signal. */
+  status(): 130 | 143;
+  dispose(): void;
+}
+
+/** Listens until disposed. `say` tells the person what their Ctrl-C does. */
+export function listenForInterrupt(say: (line: string) => void): Interrupt {
+  const first = new AbortController();
+  const second = new AbortController();
+  let status: 130 | 143 = 130;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (!first.signal.aborted) {
+      status = signal === 'SIGTERM' ? 143 : 130;
+      say(`${signal}: finishing the hosts in hand, starting no more; once more to abandon them`);
+      first.abort();
+    } else if (!second.signal.aborted) {
+      say(`${signal}: abandoning; hosts stay on their old or their new release`);
+      second.abort();
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    interrupted: first.signal,
+    abandoned: second.signal,
+    status: () => status,
+    dispose() {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}

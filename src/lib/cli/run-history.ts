@@ -1,0 +1,38 @@
+import {writeFile} from 'node:fs/promises';
+import {listRuns, readRun, resolveRun} from '../events/journal.js';
+import {renderHtml} from '../report/html-timeline.js';
+import {summarize} from '../report/json-summary.js';
+import {foldEvents} from '../report/run-model.js';
+import {renderSummary} from '../report/summary.js';
+import {renderTable} from '../report/table.js';
+import type {Answer} from './answer.js';
+import {stateDirectory} from './state-directory.js';
+import {inspectTerminal} from './terminal.js';
+
+/** `drover history`: the runs recorded on this machine, newest first. */
+export async function listHistory(limit: number, env: NodeJS.ProcessEnv): Promise<Answer> {
+  const runs = [...(await listRuns(stateDirectory(env)))].sort((a, b) => (a.run < b.run ? 1 : -1)).slice(0, limit);
+  const terminal = inspectTerminal(env);
+  const text = renderTable({
+    columns: [{title: 'RUN', shrinks: false}, {title: 'COMMAND', shrinks: false}, {title: 'APP'}, {title: 'HOSTS', align: 'right', shrinks: false}, {title: 'OUTCOME', shrinks: false}, {title: 'BY'}, {title: 'REASON'}],
+    rows: runs.map(({run, started, ended}) => [run, started?.command ?? '-', started?.app ?? '-', String(started?.hosts ?? '-'), ended?.outcome ?? 'unfinished', started?.operator ?? '-', started?.reason ?? '']),
+    colour: terminal.outColour,
+    ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
+  });
+  const json = runs.map(({run, started, ended}) => ({run, command: started?.command ?? null, app: started?.app ?? null, startedAt: started?.at ?? null, operator: started?.operator ?? null, outcome: ended?.outcome ?? 'unfinished', exit: ended?.exit ?? null}));
+  return {text, json: {schemaVersion: 1, runs: json}, exit: 0};
+}
+
+/** `drover report RUN`: one run again, as text, as JSON, or as an HTML page. */
+export async function reportRun(words: string, html: string | undefined, env: NodeJS.ProcessEnv): Promise<Answer> {
+  const stateDir = stateDirectory(env);
+  const {events} = await readRun(stateDir, await resolveRun(stateDir, words));
+  const json = summarize(events);
+  if (html !== undefined) {
+    await writeFile(html, renderHtml(events), {mode: 0o600});
+    return {text: `wrote ${html}\n`, json: {...json, html}, exit: 0};
+  }
+  const terminal = inspectTerminal(env);
+  const look = {colour: terminal.outColour, ...(terminal.outColumns === undefined ? {} : {columns: terminal.outColumns})};
+  return {text: renderSummary({model: foldEvents(events), ...look}), json, exit: 0};
+}

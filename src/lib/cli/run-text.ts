@@ -1,0 +1,85 @@
+import type {HealthReport} from '../operations/check-health.js';
+import type {AppStatus, HostStatus} from '../operations/read-status.js';
+import type {CommandResult} from '../operations/run-command.js';
+import {foldHostSet} from '../inventory/folded-hosts.js';
+import {foldOutputs} from '../report/folded-output.js';
+import {renderTable} from '../report/table.js';
+import type {Terminal} from './terminal.js';
+
+const shortId = (id: string): string => id.slice(0, 12);
+
+function tableLook(terminal: Terminal): {width?: number; colour: boolean} {
+  return {colour: terminal.outColour, ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns})};
+}
+
+/** Hosts folded by what they say; the ones that differ or fail stand apart. */
+export function renderHealth(report: HealthReport, terminal: Terminal): string {
+  const groups = new Map<string, {hosts: string[]; silo: string; verdict: string; release: string; rotation: string; detail: string}>();
+  for (const host of report.hosts) {
+    const row = {silo: host.silo, verdict: host.verdict, release: host.live === undefined ? '-' : shortId(host.live), rotation: host.rotation ?? '-', detail: withoutName(host.problems.join('; '), host.host)};
+    const key = JSON.stringify(row);
+    const group = groups.get(key) ?? {hosts: [], ...row};
+    group.hosts.push(host.host);
+    groups.set(key, group);
+  }
+  const rows = [...groups.values()].map((group) => [
+    foldHostSet(group.hosts),
+    group.silo,
+    {text: group.verdict, paint: group.verdict === 'healthy' ? ('good' as const) : ('bad' as const)},
+    group.release,
+    group.rotation,
+    group.detail,
+  ]);
+  const table = renderTable({
+    columns: [{title: 'HOSTS'}, {title: 'SILO'}, {title: 'HEALTH', shrinks: false}, {title: 'LIVE', shrinks: false}, {title: 'ROTATION', shrinks: false}, {title: 'DETAIL'}],
+    rows,
+    ...tableLook(terminal),
+  });
+  const skew = report.releases.length > 1 ? `version skew: ${report.releases.map(({release, hosts}) => `${shortId(release)} on ${foldHostSet(hosts)}`).join(', ')}\n` : '';
+  const healthy = report.hosts.filter((host) => host.verdict === 'healthy').length;
+  return `${table}${skew}${report.app} is ${report.overall}: ${healthy} of ${report.hosts.length} hosts healthy\n`;
+}
+
+/** In a folded row the host's own name would keep equal rows apart. */
+function withoutName(text: string, host: string): string {
+  return text.startsWith(`${host}: `) ? text.slice(host.length + 2) : text;
+}
+
+/** One line as `nagios` and its heirs read it, with performance data. */
+export function renderNagios(report: HealthReport): string {
+  const healthy = report.hosts.filter((host) => host.verdict === 'healthy').length;
+  const word = {healthy: 'OK', degraded: 'WARNING', down: 'CRITICAL'}[report.overall];
+  const bad = report.hosts.filter((host) => host.verdict !== 'healthy').map((host) => host.host);
+  const which = bad.length === 0 ? '' : ` (${foldHostSet(bad)})`;
+  return `${word} - ${report.app}: ${healthy}/${report.hosts.length} healthy${which}|healthy=${healthy};;;0;${report.hosts.length} releases=${report.releases.length}\n`;
+}
+
+export function renderStatus(status: readonly AppStatus[], terminal: Terminal): string {
+  const rows = status.flatMap(({app, hosts}) => {
+    const groups = new Map<string, {hosts: string[]; first: HostStatus}>();
+    for (const host of hosts) {
+      const key = JSON.stringify([host.silo, host.live, host.lease?.run, host.openRuns, host.reachable, host.reachable ? host.why : 'unreachable', host.staged.length]);
+      const group = groups.get(key) ?? {hosts: [], first: host};
+      group.hosts.push(host.host);
+      groups.set(key, group);
+    }
+    return [...groups.values()].map(({hosts: names, first}) => [
+      app,
+      first.silo,
+      foldHostSet(names),
+      first.reachable ? (first.live === undefined ? '-' : shortId(first.live)) : {text: 'unreachable', paint: 'bad' as const},
+      String(first.staged.length),
+      first.lease === undefined ? '-' : `${first.lease.run} by ${first.lease.owner}`,
+      [first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`, withoutName(first.why ?? '', first.host)].filter((word) => word !== '').join('; '),
+    ]);
+  });
+  return renderTable({
+    columns: [{title: 'APP', shrinks: false}, {title: 'SILO', shrinks: false}, {title: 'HOSTS'}, {title: 'LIVE', shrinks: false}, {title: 'STAGED', align: 'right', shrinks: false}, {title: 'LEASE'}, {title: 'DETAIL'}],
+    rows,
+    ...tableLook(terminal),
+  });
+}
+
+export function renderOutputs(results: readonly CommandResult[], terminal: Terminal): string {
+  return foldOutputs({outputs: results.map(({host, output, failure}) => ({host, output, ...(failure === undefined ? {} : {failure: withoutName(failure, host)})})), colour: terminal.outColour});
+}

@@ -1,0 +1,48 @@
+import {Args, Flags} from '@oclif/core';
+import {DroverError} from '../errors/drover-error.js';
+import {parseDuration} from '../inventory/duration.js';
+
+/** A whole number within bounds; the message names the flag and both bounds. */
+export const boundedInteger = Flags.custom<number, {min: number; max: number}>({
+  parse: async (text, _context, {min, max, name}) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new DroverError({code: 'usage', message: `--${name} must be a whole number ${min}..${max}, got "${text}"`});
+  },
+});
+
+/** A length of time in milliseconds, written with its unit. */
+export const duration = Flags.custom<number>({
+  parse: async (text, _context, {name}) => parseDuration(text, `--${name}`),
+});
+
+export const projectFlags = {
+  config: Flags.string({char: 'c', description: 'the project file', default: 'drover.yml', env: 'DROVER_CONFIG', helpGroup: 'PROJECT'}),
+  inventory: Flags.string({char: 'i', description: 'inventory to use instead of the one the project names', env: 'DROVER_INVENTORY', helpGroup: 'PROJECT'}),
+  'trust-inventory': Flags.boolean({description: 'trust the inventory program as it is now', helpGroup: 'PROJECT'}),
+};
+
+/** Which hosts: an empty, missing or unmatched selection never means all. */
+export const selectionFlags = {
+  hosts: Flags.string({description: 'hosts: web[01-12], role:web&silo:eu, web*, !web03', helpGroup: 'SELECTION'}),
+  silo: Flags.string({description: 'hosts of this silo', multiple: true, helpGroup: 'SELECTION'}),
+  role: Flags.string({description: 'hosts with this role', multiple: true, helpGroup: 'SELECTION'}),
+  exclude: Flags.string({description: 'leave these hosts out', helpGroup: 'SELECTION'}),
+  limit: boundedInteger({description: 'at most this many hosts', min: 1, max: 100_000, helpGroup: 'SELECTION'}),
+  all: Flags.boolean({description: 'all hosts', helpGroup: 'SELECTION'}),
+};
+
+export const fanOutFlags = {
+  concurrency: boundedInteger({description: 'hosts worked on at once', default: 64, min: 1, max: 1000, env: 'DROVER_CONCURRENCY', helpGroup: 'RUN'}),
+  events: Flags.string({description: 'write every event as NDJSON to this file, or - for standard output', helpGroup: 'RUN'}),
+  quiet: Flags.boolean({char: 'q', description: 'no progress on standard error', helpGroup: 'RUN'}),
+  reason: Flags.string({description: 'why, for the lease and the record', default: '', helpGroup: 'RUN'}),
+};
+
+export const approvalFlags = {
+  yes: Flags.boolean({char: 'y', description: 'do not ask', helpGroup: 'RUN'}),
+};
+
+export const appArgument = {
+  app: Args.string({description: 'the app; may be left out when the project has one'}),
+};

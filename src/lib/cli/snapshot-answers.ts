@@ -1,0 +1,104 @@
+import {DroverError} from '../errors/drover-error.js';
+import {printable} from '../errors/printable.js';
+import type {App, Project} from '../inventory/app.js';
+import {formatBytes} from '../report/quantity.js';
+import {renderTable} from '../report/table.js';
+import {createSnapshot} from '../snapshot/create-snapshot.js';
+import {type Change, diffManifests} from '../snapshot/diff.js';
+import type {Entry} from '../snapshot/manifest.js';
+import type {SnapshotRecord} from '../snapshot/store.js';
+import type {Answer} from './answer.js';
+import {openStore} from './open-store.js';
+import type {Terminal} from './terminal.js';
+
+const shortId = (id: string): string => id.slice(0, 12);
+
+/** `drover snapshot`: the id on standard output, what was found on standard error. */
+export async function takeSnapshot(project: Project, app: App, options: {labels: Readonly<Record<string, string>>; allowEmpty: boolean; strict: boolean; signal: AbortSignal}): Promise<Answer> {
+  const {labels, allowEmpty, strict, signal} = options;
+  const startedMs = Date.now();
+  const taken = await createSnapshot({source: app.source, app: app.name, ignore: app.ignore, labels, store: openStore(project), now: Date.now, signal, allowEmpty});
+  const {record, warnings, newBytes, newFiles, reusedFiles, ignored} = taken;
+  for (const warning of warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
+  if (strict && warnings.length > 0) {
+    throw new DroverError({code: 'refused', message: `${warnings.length} warnings with --strict`, fix: 'remove what they name, or ignore it in .droverignore'});
+  }
+  const facts = `${record.files} files, ${formatBytes(record.bytes)}; new to the store: ${newFiles} files, ${formatBytes(newBytes)}; ${reusedFiles} known; ${ignored} ignored; ${((Date.now() - startedMs) / 1000).toFixed(1)} s`;
+  process.stderr.write(`${app.name} ${shortId(record.id)}: ${facts}\n`);
+  return {text: `${record.id}\n`, json: {schemaVersion: 1, ...record, newFiles, newBytes, reusedFiles, ignored, warnings}, exit: 0};
+}
+
+export async function listSnapshots(project: Project, app: App | undefined, terminal: Terminal): Promise<Answer> {
+  const records = (await openStore(project).list()).filter((record) => app === undefined || record.app === app.name).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  const text = renderTable({
+    columns: [{title: 'SNAPSHOT', shrinks: false}, {title: 'APP'}, {title: 'TAKEN', shrinks: false}, {title: 'FILES', align: 'right', shrinks: false}, {title: 'SIZE', align: 'right', shrinks: false}, {title: 'LABELS'}],
+    rows: records.map((record) => [shortId(record.id), record.app, record.createdAt.slice(0, 19).replace('T', ' '), String(record.files), formatBytes(record.bytes), describeLabels(record)]),
+    colour: terminal.outColour,
+    ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
+  });
+  return {text, json: {schemaVersion: 1, snapshots: records}, exit: 0};
+}
+
+export async function showSnapshot(project: Project, app: App, snapshot: string, files: boolean): Promise<Answer> {
+  const store = openStore(project);
+  const record = await store.resolve(app.name, snapshot);
+  const manifest = await store.manifest(record.id);
+  const kinds = (kind: Entry['kind']): number => manifest.entries.filter((entry) => entry.kind === kind).length;
+  const lines = [
+    `snapshot ${record.id}`,
+    `app      ${record.app}`,
+    `taken    ${record.createdAt}`,
+    `files    ${record.files}, ${formatBytes(record.bytes)}; ${kinds('directory')} folders, ${kinds('link')} links`,
+    ...(Object.keys(record.labels).length === 0 ? [] : [`labels   ${describeLabels(record)}`]),
+    ...(files ? manifest.entries.map(describeEntry) : []),
+  ];
+  return {text: `${lines.map((line) => printable(line)).join('\n')}\n`, json: {schemaVersion: 1, ...record, ...(files ? {entries: manifest.entries} : {})}, exit: 0};
+}
+
+export async function diffSnapshots(project: Project, app: App, before: string, after: string): Promise<Answer> {
+  const store = openStore(project);
+  const [one, other] = [await store.resolve(app.name, before), await store.resolve(app.name, after)];
+  const diff = diffManifests(await store.manifest(one.id), await store.manifest(other.id));
+  const summary = `${diff.added} added, ${diff.removed} removed, ${diff.changed} changed; ${formatBytes(diff.bytes)} of new content`;
+  const text = `${[...diff.changes.map(describeChange), summary].map((line) => printable(line)).join('\n')}\n`;
+  return {text, json: {schemaVersion: 1, before: one.id, after: other.id, ...diff}, exit: 0};
+}
+
+/** Exit 9 when anything is missing or damaged. */
+export async function verifySnapshots(project: Project, app: App | undefined, snapshot: string | undefined, signal: AbortSignal): Promise<Answer> {
+  const store = openStore(project);
+  const id = snapshot === undefined || app === undefined ? undefined : (await store.resolve(app.name, snapshot)).id;
+  const damaged = await store.verify(id, signal);
+  const json = {schemaVersion: 1, ok: damaged.length === 0, damaged};
+  if (damaged.length === 0) return {text: id === undefined ? 'the store is whole\n' : `${shortId(id)} is whole\n`, json, exit: 0};
+  const lines = damaged.map(({digest, why, paths}) => printable(`${digest.slice(0, 16)} ${why}: ${paths.join(', ')}`));
+  return {text: `${lines.join('\n')}\n${damaged.length} objects are missing or damaged; take the snapshot again from its source\n`, json, exit: 9};
+}
+
+function describeLabels(record: SnapshotRecord): string {
+  return Object.entries(record.labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}
+
+function describeEntry(entry: Entry): string {
+  switch (entry.kind) {
+    case 'file':
+      return `${entry.mode.toString(8)} ${String(entry.size).padStart(10)} ${entry.digest.slice(0, 12)} ${entry.path}`;
+    case 'directory':
+      return `${entry.mode.toString(8)} ${'folder'.padStart(10)} ${' '.repeat(12)} ${entry.path}/`;
+    case 'link':
+      return `    ${'link'.padStart(10)} ${' '.repeat(12)} ${entry.path} -> ${entry.target}`;
+  }
+}
+
+function describeChange(change: Change): string {
+  switch (change.kind) {
+    case 'added':
+      return `+ ${change.entry.path}`;
+    case 'removed':
+      return `- ${change.entry.path}`;
+    case 'changed':
+      return `~ ${change.after.path}${change.what === 'content' ? '' : ` (${change.what})`}`;
+  }
+}

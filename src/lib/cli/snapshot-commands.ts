@@ -1,0 +1,60 @@
+import path from 'node:path';
+import {loadProject} from '../inventory/project-file.js';
+import type {Project} from '../inventory/app.js';
+import type {Answer} from './answer.js';
+import {listenForInterrupt} from './interrupt.js';
+import {chooseApp, chooseAppAndSnapshot, type ProjectFlags} from './load-project.js';
+import {diffSnapshots, listSnapshots, showSnapshot, takeSnapshot, verifySnapshots} from './snapshot-answers.js';
+import {inspectTerminal} from './terminal.js';
+
+type StoreFlags = Pick<ProjectFlags, 'config'>;
+
+/** Snapshots need the project alone, no inventory and no host. */
+function readProject(flags: StoreFlags): Promise<Project> {
+  return loadProject(flags.config, {signal: AbortSignal.timeout(60_000)});
+}
+
+export async function takeSnapshotOf(
+  appName: string | undefined,
+  flags: StoreFlags & {readonly labels: Readonly<Record<string, string>>; readonly source?: string | undefined; readonly 'allow-empty': boolean; readonly strict: boolean},
+): Promise<Answer> {
+  const project = await readProject(flags);
+  const app = chooseApp(project, appName);
+  const chosen = flags.source === undefined ? app : {...app, source: path.resolve(flags.source)};
+  return abortable((signal) => takeSnapshot(project, chosen, {labels: flags.labels, allowEmpty: flags['allow-empty'], strict: flags.strict, signal}));
+}
+
+export async function listSnapshotsOf(appName: string | undefined, flags: StoreFlags): Promise<Answer> {
+  const project = await readProject(flags);
+  return listSnapshots(project, appName === undefined ? undefined : chooseApp(project, appName), inspectTerminal(process.env));
+}
+
+export async function showSnapshotOf(first: string | undefined, second: string | undefined, flags: StoreFlags & {readonly files: boolean}): Promise<Answer> {
+  const project = await readProject(flags);
+  const {app, snapshot = 'latest'} = chooseAppAndSnapshot(project, first, second);
+  return showSnapshot(project, app, snapshot, flags.files);
+}
+
+export async function diffSnapshotsOf(appName: string, before: string, after: string, flags: StoreFlags): Promise<Answer> {
+  const project = await readProject(flags);
+  return diffSnapshots(project, chooseApp(project, appName), before, after);
+}
+
+export async function verifySnapshotsOf(first: string | undefined, second: string | undefined, flags: StoreFlags): Promise<Answer> {
+  const project = await readProject(flags);
+  const {app, snapshot} = first === undefined ? {app: undefined, snapshot: undefined} : chooseAppAndSnapshot(project, first, second);
+  return abortable((signal) => verifySnapshots(project, app, snapshot, signal));
+}
+
+/** Reading and writing a store may be given up at once: it stays whole. */
+async function abortable(work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+  const interrupt = listenForInterrupt(() => undefined);
+  try {
+    return await work(interrupt.interrupted);
+  } catch (error) {
+    if (!interrupt.interrupted.aborted) throw error;
+    return {text: '', json: {schemaVersion: 1, outcome: 'interrupted'}, exit: interrupt.status()};
+  } finally {
+    interrupt.dispose();
+  }
+}

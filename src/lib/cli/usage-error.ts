@@ -1,0 +1,36 @@
+import type {Problem} from '../errors/drover-error.js';
+import {findClosest} from '../inventory/closest-name.js';
+
+/** oclif's parser errors carry what was being parsed. */
+interface ParseError extends Error {
+  readonly parse: {readonly input?: {readonly flags?: Readonly<Record<string, unknown>>}};
+  readonly flags?: readonly string[];
+  readonly args?: readonly (string | {readonly name: string})[];
+}
+
+function isParseError(error: Error): error is ParseError {
+  return 'parse' in error && typeof error.parse === 'object' && error.parse !== null;
+}
+
+/** oclif's parser errors in drover's words: one line, the value, the fix. Undefined for any other error. */
+export function describeUsage(error: Error): Problem | undefined {
+  if (!isParseError(error)) return undefined;
+  const seeHelp = 'see --help';
+  const unknown = error.flags?.[0];
+  if (unknown !== undefined) {
+    const closest = findClosest(unknown.replace(/^-+/, ''), Object.keys(error.parse.input?.flags ?? {}));
+    return {code: 'usage', message: `unknown flag ${unknown}`, fix: closest === undefined ? seeHelp : `did you mean --${closest}?`};
+  }
+  const [first] = error.args ?? [];
+  if (typeof first === 'string') return {code: 'usage', message: `unexpected argument ${JSON.stringify(first)}`, fix: seeHelp};
+  if (first !== undefined) return {code: 'usage', message: `${first.name.toUpperCase()} is missing`, fix: seeHelp};
+  const words = error.message
+    .replace(/\n?See more help with --help$/, '')
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/\u001b\[[0-9;]*m/g, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join('; ');
+  return {code: 'usage', message: words, fix: seeHelp};
+}

@@ -1,0 +1,71 @@
+import path from 'node:path';
+import type {App, Project, WarmSettings} from './app.js';
+import type {AppName} from './host.js';
+import {parseAppName} from './host-name.js';
+import {type AppInput, type ProjectInput, projectSchema} from './project-schema.js';
+import {makeDefaultRoll} from './roll-schema.js';
+import {explainIssues} from './schema-problems.js';
+import {readSource, type Source, throwProblems} from './source.js';
+import {inspectFile, readTextFile} from './text-file.js';
+
+function parseProject(source: Source): ProjectInput {
+  const parsed = projectSchema.safeParse(source.data);
+  throwProblems([...source.problems, ...(parsed.success ? [] : explainIssues(source, parsed.error.issues))]);
+  if (!parsed.success) throw new Error('a schema refused without an issue', {cause: parsed.error});
+  return parsed.data;
+}
+
+function placeWarm(warm: WarmSettings, folder: string): WarmSettings {
+  return warm.from.kind === 'file' ? {...warm, from: {kind: 'file', path: path.resolve(folder, warm.from.path)}} : warm;
+}
+
+function buildApp(name: AppName, input: AppInput, folder: string): App {
+  const {once, restart, drain, warm} = input;
+  const {before, after} = once ?? {};
+  return {
+    name,
+    source: path.resolve(folder, input.source),
+    ignore: input.ignore ?? [],
+    root: input.root,
+    hosts: input.hosts,
+    link: input.link ?? {},
+    ...(before === undefined && after === undefined
+      ? {}
+      : {once: {...(before === undefined ? {} : {before}), ...(after === undefined ? {} : {after})}}),
+    ...(restart === undefined ? {} : {restart}),
+    roll: input.roll ?? makeDefaultRoll(),
+    ...(drain === undefined ? {} : {drain}),
+    ...(warm === undefined ? {} : {warm: placeWarm(warm, folder)}),
+    health: input.health ?? [],
+  };
+}
+
+/**
+ * Reads drover.yml, or the same as `.json`. Paths in it are relative to its folder. Throws `not-found`, or `invalid-file` with every problem and
+ * its place. The inventory it names is not read.
+ */
+export async function loadProject(file: string, {signal}: {signal: AbortSignal}): Promise<Project> {
+  const reading = {what: 'project file', createWith: 'create it with: drover init', signal};
+  const {shown} = await inspectFile(file, reading);
+  const text = await readTextFile(file, reading);
+  const format = path.extname(file).toLowerCase() === '.json' ? 'json' : 'yaml';
+  const source = readSource(text, {
+    file: shown,
+    format,
+    whenEmpty: {message: `project file ${shown} is empty`, fix: 'it needs at least one app'},
+  });
+  const input = parseProject(source);
+  const folder = path.dirname(path.resolve(file));
+  const apps = source.keysAt(['apps']).flatMap((key): [AppName, App][] => {
+    const name = parseAppName(key);
+    const app = input.apps[key];
+    return name === undefined || app === undefined ? [] : [[name, buildApp(name, app, folder)]];
+  });
+  return {
+    file: path.resolve(file),
+    inventory: path.resolve(folder, input.inventory ?? 'inventory.yml'),
+    apps: new Map(apps),
+    store: path.resolve(folder, input.store ?? '.drover/store'),
+    events: input.events ?? [],
+  };
+}

@@ -1,0 +1,164 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import type {ErrorCode} from '../errors/codes.js';
+import {DroverError, type Problem} from '../errors/drover-error.js';
+import type {Happening} from '../events/event.js';
+import type {App} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {RolloutPlan} from '../rollout/plan.js';
+import {type Effect, type RolloutEvent, type RolloutState, type RunOutcome, startRollout} from '../rollout/state.js';
+import {step as stepRollout} from '../rollout/step.js';
+import type {Balancer} from '../traffic/balancer.js';
+import {carryStep, leaseHost, probeRelease, releaseHost} from './carry-step.js';
+import type {Crew} from './crew.js';
+import {keepLeases} from './heartbeat.js';
+import {describeError} from './on-host.js';
+import {hostsOfApp} from './plan-rollout.js';
+import {blameFor} from './release-failure.js';
+import type {World} from './world.js';
+
+export interface RolloutResult {
+  readonly outcome: RunOutcome;
+  readonly code?: ErrorCode;
+  readonly why?: string;
+  readonly state: RolloutState;
+}
+
+export interface CarryOptions {
+  readonly app: App;
+  readonly plan: RolloutPlan;
+  readonly balancer: Balancer;
+  readonly hosts: ReadonlyMap<string, Host>;
+  /** Hosts that failed before the rollout began (staging, reading): they are debt from the start. */
+  readonly unusable: ReadonlyMap<string, Problem>;
+}
+
+/**
+ * Carries a plan out: asks the pure rollout what to do, does it, and brings back what happened, until the rollout ends. The first
+ * Ctrl-C becomes an event; the second one ends this at once, with every host on its old or its new release.
+ */
+export async function carryOut(world: World, options: CarryOptions): Promise<RolloutResult> {
+  const {app, plan, balancer, hosts, unusable} = options;
+  const crew: Crew = {world, app, plan, balancer, hosts, fences: new Map(), unusable};
+  const members = hostsOfApp(world.inventory, app);
+  const queue: RolloutEvent[] = [{kind: 'begin'}];
+  let wake: (() => void) | undefined;
+  const push = (event: RolloutEvent): void => {
+    queue.push(event);
+    wake?.();
+  };
+  const onInterrupt = (): void => push({kind: 'interrupt'});
+  world.interrupted.addEventListener('abort', onInterrupt, {once: true});
+  const heartbeat = keepLeases(crew);
+  let state = startRollout(plan);
+  let result: RolloutResult | undefined;
+  let bug: unknown;
+  let waveStartedMs = world.now();
+  const running = new Set<Promise<void>>();
+
+  const announce = async (happening: Extract<Effect, {kind: 'announce'}>['happening']): Promise<void> => {
+    if (happening.kind === 'wave-started') waveStartedMs = world.now();
+    const timed = happening.kind === 'wave-ended' ? ({...happening, ms: world.now() - waveStartedMs} satisfies Happening) : happening;
+    await world.emit(timed);
+  };
+  const start = (effect: Work): void => {
+    const work = perform(crew, effect, members, push).catch((error: unknown) => {
+      bug ??= error;
+      wake?.();
+    });
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  };
+
+  try {
+    if (world.interrupted.aborted) onInterrupt();
+    while (result === undefined && bug === undefined && !world.signal.aborted) {
+      const event = queue.shift();
+      if (event === undefined) {
+        await waitForNews(world.signal, (resume) => {
+          wake = resume;
+        });
+        wake = undefined;
+        continue;
+      }
+      const answer = stepRollout(state, event);
+      state = answer.state;
+      for (const effect of answer.effects) {
+        if (effect.kind === 'announce') await announce(effect.happening);
+        else if (effect.kind === 'end') result = {state, outcome: effect.outcome, ...pick(effect)};
+        else start(effect);
+      }
+    }
+  } finally {
+    world.interrupted.removeEventListener('abort', onInterrupt);
+    await heartbeat.stop();
+  }
+  if (world.signal.aborted) return {state, outcome: 'interrupted', code: 'interrupted', why: 'abandoned'};
+  if (bug !== undefined) {
+    await Promise.allSettled(running);
+    throw bug;
+  }
+  if (result === undefined) throw new Error('the rollout stopped without an end');
+  return result;
+}
+
+/** Effects that take time. */
+type Work = Exclude<Effect, {kind: 'announce'} | {kind: 'end'}>;
+
+function pick(effect: Extract<Effect, {kind: 'end'}>): {code?: ErrorCode; why?: string} {
+  return {...(effect.code === undefined ? {} : {code: effect.code}), ...(effect.why === undefined ? {} : {why: effect.why})};
+}
+
+function waitForNews(signal: AbortSignal, register: (resume: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const resume = (): void => {
+      signal.removeEventListener('abort', resume);
+      resolve();
+    };
+    signal.addEventListener('abort', resume, {once: true});
+    register(resume);
+  });
+}
+
+async function perform(crew: Crew, effect: Work, members: readonly Host[], push: (event: RolloutEvent) => void): Promise<void> {
+  const {world} = crew;
+  switch (effect.kind) {
+    case 'lease': {
+      const failed = await leaseHost(crew, effect.host);
+      push(failed === undefined ? {kind: 'leased', host: effect.host} : {kind: 'lease-failed', host: effect.host, code: failed.code, why: failed.message});
+      return;
+    }
+    case 'step':
+      try {
+        const {restarted} = await carryStep(crew, effect.host, effect.step, effect.direction);
+        push({kind: 'step-done', host: effect.host, step: effect.step, ...(restarted ? {restarted} : {})});
+      } catch (error) {
+        if (world.signal.aborted) return;
+        push({kind: 'step-failed', host: effect.host, step: effect.step, ...blameFor(error), why: describeError(error)});
+      }
+      return;
+    case 'read-rotation':
+      try {
+        if (effect.afterMs > 0) await sleep(effect.afterMs, undefined, {signal: world.signal});
+        const rotation = await crew.balancer.read(
+          members.filter((host) => host.silo === effect.silo),
+          world.signal,
+        );
+        push({kind: 'rotation', silo: effect.silo, serving: rotation.filter((each) => each.state === 'in').map((each) => each.host.name)});
+      } catch (error) {
+        if (world.signal.aborted) return;
+        if (!(error instanceof DroverError)) throw error;
+        push({kind: 'rotation-failed', silo: effect.silo, code: error.code, why: error.message});
+      }
+      return;
+    case 'soak': {
+      const cut = AbortSignal.any([world.signal, world.interrupted]);
+      await sleep(effect.ms, undefined, {signal: cut}).catch(() => undefined);
+      if (cut.aborted) return;
+      push({kind: 'soaked', failed: await probeRelease(crew, effect.hosts)});
+      return;
+    }
+    case 'release':
+      await releaseHost(crew, effect.host, effect.ended);
+      push({kind: 'released', host: effect.host});
+  }
+}

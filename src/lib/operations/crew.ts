@@ -1,0 +1,30 @@
+import type {Problem} from '../errors/drover-error.js';
+import type {Fence} from '../host/host-app.js';
+import type {App} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
+import type {Balancer} from '../traffic/balancer.js';
+import type {World} from './world.js';
+
+/** A lease lives this long without a heartbeat, on the host's own clock. */
+export const leaseSeconds = 90;
+
+/** Everyone at work on one run. */
+export interface Crew {
+  readonly world: World;
+  readonly app: App;
+  readonly plan: RolloutPlan;
+  readonly balancer: Balancer;
+  readonly hosts: ReadonlyMap<string, Host>;
+  /** The lease of each host, while we hold it. */
+  readonly fences: Map<string, Fence>;
+  readonly unusable: ReadonlyMap<string, Problem>;
+}
+
+/** A host of the plan. Asking for another one is a bug. */
+export function locate(crew: Crew, name: string): {host: Host; planned: PlannedHost} {
+  const host = crew.hosts.get(name);
+  const planned = crew.plan.hosts.find((each) => each.name === name);
+  if (host === undefined || planned === undefined) throw new Error(`${name} is not in the plan`);
+  return {host, planned};
+}

@@ -1,0 +1,108 @@
+import {DroverError, type Problem} from '../errors/drover-error.js';
+import type {HostState} from '../host/host-state.js';
+import type {App} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {MoveStep, RolloutPlan} from '../rollout/plan.js';
+import type {Store} from '../snapshot/store.js';
+import type {Balancer, Rotation} from '../traffic/balancer.js';
+import {chooseSnapshot} from './choose-snapshot.js';
+import {hostsOfApp, planRollout} from './plan-rollout.js';
+import {renderPlan} from './plan-text.js';
+import {findUnfit, type FleetReport, readFleet} from './read-fleet.js';
+import type {RunEnd} from './run-end.js';
+import {announcePlan, runRollout} from './run-rollout.js';
+import {stageRelease} from './stage-release.js';
+import type {World} from './world.js';
+
+export interface DeployOptions {
+  readonly app: App;
+  readonly store: Store;
+  /** `latest`, an id, or the start of one. */
+  readonly snapshot: string;
+  readonly hosts: readonly Host[];
+  readonly balancer: Balancer;
+  /** Steps that the operator left out by name, with a reason. */
+  readonly skip: ReadonlySet<MoveStep>;
+  /** Sees the plan before anything changes; false ends the run without a change. */
+  readonly approve: (plan: RolloutPlan) => Promise<boolean>;
+}
+
+/**
+ * Brings hosts to a snapshot, wave by wave: reads what every host says, plans, stages what is missing, then lets the rollout decide. Hosts
+ * that have converged are left alone. Throws `DroverError` before the first change; after it every ending is a `RunEnd`.
+ */
+export async function deployApp(world: World, options: DeployOptions): Promise<RunEnd> {
+  const {app, store, hosts, balancer, skip, approve} = options;
+  const startedMs = world.now();
+  if (app.once !== undefined) {
+    throw new DroverError({code: 'refused', message: `apps.${app.name}.once is not carried out by this version`, fix: 'run the task yourself and take once: out', file: world.project.file});
+  }
+  await world.emit({kind: 'run-started', command: 'deploy', app: app.name, operator: world.operator, hosts: hosts.length, ...(world.reason === '' ? {} : {reason: world.reason})});
+  const fleet = await readFleet(world, app, hosts);
+  const snapshot = await chooseSnapshot(store, app, options.snapshot, fleet.states);
+  refuseUnfit(fleet, app, hosts);
+  refuseLeased(fleet);
+  await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
+  const rotation = await balancer.read(hosts, world.signal);
+  const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), snapshot, rotation, host));
+  const changing = hosts.filter((host) => !converged.includes(host));
+  const plan = planRollout(world, {
+    command: 'deploy',
+    app,
+    skip,
+    hosts: changing.map((host) => {
+      const live = fleet.states.get(host.name)?.live;
+      return {name: host.name, silo: host.silo, to: snapshot, ...(live === undefined ? {} : {from: live})};
+    }),
+  });
+  await announcePlan(world, plan, app, snapshot);
+  for (const host of converged) await world.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', release: snapshot});
+  if (plan.hosts.length > 0 && !(await approve(plan))) {
+    throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
+  }
+  const unusable = new Map<string, Problem>(fleet.problems);
+  if (unusable.size <= plan.budget) {
+    const staged = await stageRelease(world, {app, store, snapshot, hosts: changing.filter((host) => fleet.states.has(host.name)), states: fleet.states, budget: plan.budget - unusable.size, run: {id: plan.run, plan: renderPlan(plan), endsHere: false}});
+    for (const result of staged) {
+      if (result.problem !== undefined) unusable.set(result.host.name, result.problem);
+      else if (result.kind === 'skipped' || result.kind === 'interrupted') {
+        unusable.set(result.host.name, {code: 'interrupted', message: `${result.host.name}: not staged: the run stopped before`, host: result.host.name});
+      }
+    }
+  }
+  return runRollout(world, {app, plan, balancer, unusable, startedMs, protect: [snapshot]});
+}
+
+/** A host with the release live, confirmed, not in the middle of a run, and in rotation has nothing left to do. */
+export function hasConverged(state: HostState | undefined, to: string, rotation: readonly Rotation[], host: Host): boolean {
+  if (state === undefined || state.live !== to) return false;
+  if (state.journal.findLast((line) => line.event === 'confirmed')?.detail !== to) return false;
+  const turn = rotation.find((each) => each.host.name === host.name)?.state;
+  return turn === undefined || turn === 'in' || turn === 'absent';
+}
+
+function refuseUnfit(fleet: FleetReport, app: App, hosts: readonly Host[]): void {
+  const [first, ...more] = findUnfit(fleet);
+  if (first !== undefined) throw new DroverError(first, ...more);
+  if (fleet.problems.size <= app.roll.budget && fleet.problems.size < hosts.length) return;
+  const [problem, ...others] = fleet.problems.values();
+  if (problem !== undefined) throw new DroverError(problem, ...others);
+}
+
+/** Another run on any of the hosts refuses this one before it takes its first lease. */
+export function refuseLeased(fleet: FleetReport, ours?: string): void {
+  const problems = [...fleet.states].flatMap(([host, {lease}]): Problem[] => {
+    if (lease === undefined || lease.leftSeconds === 0 || lease.run === ours) return [];
+    const why = lease.reason === '' ? '' : ` (${lease.reason})`;
+    return [{code: 'leased', message: `${host} is leased by ${lease.owner} for run ${lease.run}${why}, ${lease.leftSeconds} s left`, host, fix: `wait, or if that run is dead: drover resume ${lease.run}`}];
+  });
+  const [first, ...more] = problems;
+  if (first !== undefined) throw new DroverError(first, ...more);
+}
+
+/** Every balancer answers and knows every host, or nothing is touched. */
+export async function refuseBalancer(world: World, balancer: Balancer, hosts: readonly Host[]): Promise<void> {
+  const problems = (await balancer.preflight(hosts, world.signal)).map((message): Problem => ({code: 'refused', message}));
+  const [first, ...more] = problems;
+  if (first !== undefined) throw new DroverError(first, ...more);
+}

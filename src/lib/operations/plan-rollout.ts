@@ -1,0 +1,89 @@
+import {DroverError} from '../errors/drover-error.js';
+import type {App} from '../inventory/app.js';
+import type {Host, Inventory} from '../inventory/host.js';
+import {matchExpression} from '../inventory/selection.js';
+import type {MoveStep, PlannedHost, RolloutPlan} from '../rollout/plan.js';
+import {planWaves, resolveFloor} from '../rollout/waves.js';
+import type {World} from './world.js';
+
+/** Every host that carries the app, selected or not: floors count them all. */
+export function hostsOfApp(inventory: Inventory, app: App): readonly Host[] {
+  return matchExpression(inventory, app.hosts, `apps.${app.name}.hosts`);
+}
+
+/** The steps that this app's settings ask for, in order. */
+export function stepsOfApp(app: App, command: 'deploy' | 'rollback', skip: ReadonlySet<MoveStep> = new Set()): readonly MoveStep[] {
+  const steps: MoveStep[] = [];
+  if (app.drain !== undefined) steps.push('drain');
+  steps.push('switch');
+  if (app.restart !== undefined) steps.push('restart');
+  if (app.health.length > 0) steps.push('health');
+  if (app.warm !== undefined && command === 'deploy') steps.push('warm');
+  if (app.drain !== undefined) steps.push('admit');
+  steps.push('confirm');
+  return steps.filter((step) => !skip.has(step));
+}
+
+/** The plan for hosts that will change; deterministic in its inputs. Refuses a floor that cannot be kept. */
+export function planRollout(
+  world: Pick<World, 'inventory' | 'run' | 'operator' | 'reason'>,
+  options: {readonly command: 'deploy' | 'rollback'; readonly app: App; readonly hosts: readonly PlannedHost[]; readonly skip?: ReadonlySet<MoveStep>},
+): RolloutPlan {
+  const {command, app, hosts, skip} = options;
+  const floors: Record<string, number> = {};
+  const members = hostsOfApp(world.inventory, app);
+  for (const silo of new Set(hosts.map((host) => host.silo))) {
+    const total = members.filter((host) => host.silo === silo).length;
+    const floor = resolveFloor(app.roll.floor, total);
+    if (floor >= total && total > 0 && app.drain !== undefined) {
+      throw new DroverError({
+        code: 'refused',
+        message: `floor ${floor} leaves none of the ${total} hosts of silo "${silo}" to be taken out`,
+        fix: `lower apps.${app.name}.roll.floor or add hosts`,
+      });
+    }
+    floors[silo] = app.drain === undefined ? Math.min(floor, Math.max(0, total - 1)) : floor;
+  }
+  return {
+    v: 1,
+    run: world.run,
+    command,
+    app: app.name,
+    operator: world.operator,
+    reason: world.reason,
+    hosts,
+    waves: planWaves(hosts, app.roll.waves),
+    floors,
+    budget: app.roll.budget,
+    soakMs: command === 'deploy' ? app.roll.soakMs : 0,
+    confirmMs: app.roll.confirmMs,
+    steps: stepsOfApp(app, command, skip),
+  };
+}
+
+/**
+ * The worst case of a run: every host of a wave one after another as the floor may force, every step to its deadline. Printed in the plan.
+ */
+export function boundRollout(plan: RolloutPlan, app: App, connectTimeoutMs: number): number {
+  const probeMs = app.health.reduce((longest, probe) => Math.max(longest, probe.deadlineMs), 0);
+  const perStep: Record<MoveStep, number> = {
+    drain: (app.drain?.waitMs ?? 0) + 10_000,
+    switch: 120_000,
+    restart: restartSeconds * 1000,
+    health: probeMs,
+    warm: app.warm?.deadlineMs ?? 0,
+    admit: 30_000,
+    confirm: 120_000,
+    revert: 120_000,
+  };
+  const perHost = plan.steps.reduce((sum, step) => sum + perStep[step], 0);
+  const moves = plan.waves.reduce((sum, wave) => {
+    const members = Math.max(1, wave.hosts.length);
+    const free = Math.max(1, members - (plan.floors[wave.silo] ?? 0));
+    return sum + Math.ceil(members / free) * perHost + plan.soakMs;
+  }, 0);
+  return connectTimeoutMs * 3 + moves;
+}
+
+/** A restart hook that has not ended by then has failed. */
+export const restartSeconds = 120;

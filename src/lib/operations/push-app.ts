@@ -1,0 +1,58 @@
+import {DroverError} from '../errors/drover-error.js';
+import type {App} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {Store} from '../snapshot/store.js';
+import {chooseSnapshot} from './choose-snapshot.js';
+import {type PushPlan, renderPlan} from './plan-text.js';
+import {findUnfit, readFleet} from './read-fleet.js';
+import {endRun, type RunEnd} from './run-end.js';
+import {stageRelease} from './stage-release.js';
+import type {World} from './world.js';
+
+export interface PushOptions {
+  readonly app: App;
+  readonly store: Store;
+  readonly snapshot: string;
+  readonly hosts: readonly Host[];
+}
+
+/**
+ * Stages a snapshot on every host, beside what is served. Hosts that fail do not hold up the others: the run ends `needs-attention` (8)
+ * when some took it, `refused` when none could.
+ */
+export async function pushApp(world: World, options: PushOptions): Promise<RunEnd> {
+  const {app, store, hosts} = options;
+  const startedMs = world.now();
+  const snapshot = await chooseSnapshot(store, app, options.snapshot, new Map());
+  const started = {kind: 'run-started', command: 'push', app: app.name, snapshot, operator: world.operator, hosts: hosts.length} as const;
+  await world.emit({...started, ...(world.reason === '' ? {} : {reason: world.reason})});
+  const plan: PushPlan = {v: 1, run: world.run, command: 'push', app: app.name, operator: world.operator, snapshot, hosts: hosts.map((host) => host.name)};
+  return stageEverywhere(world, {...options, snapshot, plan, startedMs});
+}
+
+/** The work of a push, also when it is resumed. */
+export async function stageEverywhere(world: World, options: PushOptions & {readonly plan: PushPlan; readonly startedMs: number}): Promise<RunEnd> {
+  const {app, store, snapshot, hosts, plan, startedMs} = options;
+  const fleet = await readFleet(world, app, hosts);
+  const [unfit, ...more] = findUnfit(fleet);
+  if (unfit !== undefined) throw new DroverError(unfit, ...more);
+  const reachable = hosts.filter((host) => fleet.states.has(host.name));
+  const results = await stageRelease(world, {app, store, snapshot, hosts: reachable, states: fleet.states, run: {id: plan.run, plan: renderPlan(plan), endsHere: true}});
+  for (const host of hosts) {
+    const result = results.find((each) => each.host === host);
+    const problem = result?.problem ?? fleet.problems.get(host.name);
+    if (result?.kind === 'unchanged' || result?.kind === 'staged') {
+      await world.emit({kind: 'host-ended', host: host.name, outcome: result.kind === 'staged' ? 'done' : 'unchanged', release: snapshot});
+      continue;
+    }
+    const outcome = result === undefined ? 'skipped' : result.kind;
+    await world.emit({kind: 'host-ended', host: host.name, outcome, ...(problem === undefined ? {} : {code: problem.code, why: problem.message})});
+  }
+  const next = `drover resume ${plan.run}`;
+  if (world.interrupted.aborted || world.signal.aborted) return endRun(world, startedMs, 'interrupted', {code: 'interrupted', next});
+  const failed = results.filter((result) => result.kind === 'failed').length + fleet.problems.size;
+  if (failed === 0) return endRun(world, startedMs, 'converged');
+  const problem = results.find((result) => result.problem !== undefined)?.problem ?? [...fleet.problems.values()][0];
+  if (failed === hosts.length && problem !== undefined) return endRun(world, startedMs, 'refused', {code: problem.code});
+  return endRun(world, startedMs, 'needs-attention', {next});
+}

@@ -1,0 +1,55 @@
+import type {HostState} from '../host/host-state.js';
+import type {App} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import {readFleet} from './read-fleet.js';
+import {endRun, type RunEnd} from './run-end.js';
+import type {World} from './world.js';
+
+/** What one host holds of one app. */
+export interface HostStatus {
+  readonly host: string;
+  readonly silo: string;
+  readonly reachable: boolean;
+  /** Why it says nothing. */
+  readonly why?: string;
+  readonly live?: string;
+  /** Staged and not live. */
+  readonly staged: readonly string[];
+  readonly lease?: {readonly run: string; readonly owner: string; readonly reason: string; readonly leftSeconds: number};
+  /** Runs that did not end there. */
+  readonly openRuns: readonly string[];
+}
+
+export interface AppStatus {
+  readonly app: string;
+  readonly hosts: readonly HostStatus[];
+}
+
+/** What is live where, by the hosts' own word. */
+export async function readStatus(world: World, selections: readonly {readonly app: App; readonly hosts: readonly Host[]}[]): Promise<{status: readonly AppStatus[]; end: RunEnd}> {
+  const startedMs = world.now();
+  const names = new Set(selections.flatMap(({hosts}) => hosts.map((host) => host.name)));
+  await world.emit({kind: 'run-started', command: 'health', operator: world.operator, hosts: names.size});
+  const status: AppStatus[] = [];
+  let silent = 0;
+  for (const {app, hosts} of selections) {
+    const fleet = await readFleet(world, app, hosts);
+    silent += fleet.problems.size;
+    status.push({app: app.name, hosts: hosts.map((host) => describeHost(host, fleet.states.get(host.name), fleet.problems.get(host.name)?.message))});
+  }
+  return {status, end: await endRun(world, startedMs, silent === 0 ? 'converged' : 'refused', silent === 0 ? {} : {code: 'unreachable'})};
+}
+
+function describeHost(host: Host, state: HostState | undefined, why: string | undefined): HostStatus {
+  const place = {host: host.name, silo: host.silo};
+  if (state === undefined) return {...place, reachable: false, staged: [], openRuns: [], ...(why === undefined ? {} : {why})};
+  return {
+    ...place,
+    reachable: true,
+    staged: state.releases.filter((id) => id !== state.live),
+    openRuns: state.openRuns,
+    ...(state.unsafe === undefined ? {} : {why: state.unsafe}),
+    ...(state.live === undefined ? {} : {live: state.live}),
+    ...(state.lease === undefined || state.lease.leftSeconds === 0 ? {} : {lease: state.lease}),
+  };
+}

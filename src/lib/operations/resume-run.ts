@@ -1,0 +1,107 @@
+import {DroverError} from '../errors/drover-error.js';
+import type {App, Project} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {RolloutPlan} from '../rollout/plan.js';
+import type {Store} from '../snapshot/store.js';
+import type {Balancer} from '../traffic/balancer.js';
+import {hasConverged, refuseBalancer, refuseLeased} from './deploy-app.js';
+import {useHost} from './on-host.js';
+import {hostsOfApp} from './plan-rollout.js';
+import {parsePlan, renderPlan, type StoredPlan} from './plan-text.js';
+import {stageEverywhere} from './push-app.js';
+import {type FleetReport, readFleet} from './read-fleet.js';
+import type {RunEnd} from './run-end.js';
+import {announcePlan, runRollout} from './run-rollout.js';
+import {stageRelease} from './stage-release.js';
+import type {World} from './world.js';
+
+export interface ResumeOptions {
+  readonly project: Project;
+  /** Undefined: the newest run that hosts call unfinished. */
+  readonly run: string | undefined;
+  readonly openStore: () => Promise<Store>;
+  readonly openBalancer: (app: App) => Balancer;
+  readonly approve: (plan: RolloutPlan, app: App) => Promise<boolean>;
+}
+
+/**
+ * Continues a run that did not end, from what the hosts themselves hold: their plan, their journals and what they serve. Needs nothing of
+ * the machine that began it. A run that had turned back, or a host that took the release back by itself, is brought back everywhere.
+ */
+export async function resumeRun(world: World, options: ResumeOptions): Promise<RunEnd> {
+  const startedMs = world.now();
+  const found = await findRun(world, options);
+  const {app, plan, fleet} = found;
+  await world.emit({kind: 'run-started', command: 'resume', app: app.name, operator: world.operator, hosts: plan.hosts.length, reason: `run ${plan.run} of ${plan.operator}`});
+  if (plan.command === 'push') {
+    const hosts = plan.hosts.map((name) => expectHost(world, name));
+    return stageEverywhere(world, {app, store: await options.openStore(), snapshot: plan.snapshot, hosts, plan, startedMs});
+  }
+  refuseLeased(fleet, plan.run);
+  const balancer = options.openBalancer(app);
+  await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
+  const hosts = plan.hosts.map((planned) => expectHost(world, planned.name));
+  const rotation = await balancer.read(hosts, world.signal);
+  const turned = [...fleet.states].filter(([, state]) => state.decisions.get(plan.run) === 'reverted').map(([name]) => name);
+  const left = plan.hosts.filter(({name, to}, index) => {
+    const state = fleet.states.get(name);
+    const host = hosts[index];
+    if (turned.length > 0) return state === undefined || state.openRuns.includes(plan.run) || state.journal.some((line) => line.run === plan.run && line.event === 'intent');
+    return host === undefined || !hasConverged(state, to, rotation, host) || state?.openRuns.includes(plan.run) === true;
+  });
+  const names = new Set(left.map((host) => host.name));
+  const waves = plan.waves.map((wave) => ({...wave, hosts: wave.hosts.filter((name) => names.has(name))})).filter((wave) => wave.hosts.length > 0);
+  const rest: RolloutPlan = {...plan, hosts: left, waves, ...(turned.length > 0 ? {back: `${turned.join(', ')} took the release back`} : {})};
+  await announcePlan(world, rest, app, plan.hosts[0]?.to);
+  if (left.length > 0 && !(await options.approve(rest, app))) {
+    throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
+  }
+  const unusable = new Map(fleet.problems);
+  if (rest.back === undefined) {
+    const lacking = left.filter(({name, to}) => fleet.states.get(name)?.releases.includes(to) === false);
+    for (const to of new Set(lacking.map((host) => host.to))) {
+      const store = await options.openStore();
+      const staged = await stageRelease(world, {
+        app,
+        store,
+        snapshot: to,
+        hosts: lacking.filter((host) => host.to === to).map((host) => expectHost(world, host.name)),
+        states: fleet.states,
+        run: {id: plan.run, plan: renderPlan(plan), endsHere: false},
+      });
+      for (const result of staged) if (result.problem !== undefined) unusable.set(result.host.name, result.problem);
+    }
+  }
+  return runRollout(world, {app, plan: rest, balancer, unusable, startedMs, protect: plan.hosts.map((host) => host.to)});
+}
+
+/** Looks for the run on every host of every app. */
+async function findRun(world: World, options: ResumeOptions): Promise<{app: App; plan: StoredPlan; fleet: FleetReport}> {
+  let newest: {app: App; run: string; host: string; fleet: FleetReport} | undefined;
+  let ended = false;
+  const silent: string[] = [];
+  for (const app of options.project.apps.values()) {
+    const fleet = await readFleet(world, app, hostsOfApp(world.inventory, app));
+    silent.push(...fleet.problems.keys());
+    for (const [host, state] of fleet.states) {
+      ended ||= options.run !== undefined && state.journal.some((line) => line.run === options.run);
+      for (const run of state.openRuns) {
+        if (options.run !== undefined ? run === options.run : newest === undefined || run > newest.run) newest = {app, run, host, fleet};
+      }
+    }
+  }
+  if (newest === undefined) {
+    const unseen = silent.length === 0 ? '' : ` (${new Set(silent).size} hosts did not answer)`;
+    if (options.run === undefined) throw new DroverError({code: 'refused', message: `no host knows of an unfinished run${unseen}; nothing to resume`});
+    throw new DroverError({code: 'refused', message: ended ? `run ${options.run} has ended; nothing to resume${unseen}` : `no host knows run ${options.run}${unseen}`, fix: 'list runs with: drover status'});
+  }
+  const {app, run, host, fleet} = newest;
+  const text = await useHost(world, expectHost(world, host), app, (on) => on.readPlan(run));
+  return {app, plan: parsePlan(text, host), fleet};
+}
+
+function expectHost(world: World, name: string): Host {
+  const host = world.inventory.hosts.find((each) => each.name === name);
+  if (host === undefined) throw new DroverError({code: 'refused', message: `the run includes host ${name}, which the inventory does not name any more`, fix: 'put it back for this resume'});
+  return host;
+}

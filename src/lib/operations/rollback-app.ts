@@ -1,0 +1,106 @@
+import {DroverError, type Problem} from '../errors/drover-error.js';
+import {fanOut} from '../fanout/fan-out.js';
+import {type HostState, provenReleases, rollbackTarget} from '../host/host-state.js';
+import type {App} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
+import type {Balancer} from '../traffic/balancer.js';
+import {refuseBalancer, refuseLeased} from './deploy-app.js';
+import {runStep, useHost} from './on-host.js';
+import {hostsOfApp, planRollout} from './plan-rollout.js';
+import {findUnfit, readFleet} from './read-fleet.js';
+import type {RunEnd} from './run-end.js';
+import {announcePlan, runRollout} from './run-rollout.js';
+import type {World} from './world.js';
+
+export interface RollbackOptions {
+  readonly app: App;
+  /** A release, or the start of its id; undefined: what each host's own journal calls good before the live one. */
+  readonly to: string | undefined;
+  readonly hosts: readonly Host[];
+  readonly balancer: Balancer;
+  readonly approve: (plan: RolloutPlan) => Promise<boolean>;
+}
+
+/**
+ * Takes hosts back, under the same floors and gates as a deploy, without moving a byte: each to what its own journal says was confirmed
+ * there. Rolling back twice changes nothing. A host that has no such release, or a damaged one, refuses the run before it begins.
+ */
+export async function rollbackApp(world: World, options: RollbackOptions): Promise<RunEnd> {
+  const {app, to, hosts, balancer, approve} = options;
+  const startedMs = world.now();
+  await world.emit({kind: 'run-started', command: 'rollback', app: app.name, operator: world.operator, hosts: hosts.length, ...(world.reason === '' ? {} : {reason: world.reason})});
+  const fleet = await readFleet(world, app, hosts);
+  const [unfit, ...more] = findUnfit(fleet);
+  if (unfit !== undefined) throw new DroverError(unfit, ...more);
+  refuseLeased(fleet);
+  if (fleet.problems.size > app.roll.budget || fleet.problems.size === hosts.length) {
+    const [problem, ...others] = fleet.problems.values();
+    if (problem !== undefined) throw new DroverError(problem, ...others);
+  }
+  const targets = hosts.flatMap((host): {host: Host; target: Target}[] => {
+    const state = fleet.states.get(host.name);
+    return state === undefined ? [] : [{host, target: findTarget(host, state, to)}];
+  });
+  const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
+  if (refused !== undefined) throw new DroverError(refused, ...others);
+  const moving = targets.flatMap(({host, target}) => (target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : []));
+  await verifyTargets(world, app, moving);
+  await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
+  const plan = planRollout(world, {
+    command: 'rollback',
+    app,
+    hosts: moving.map(({host, to: id, from}): PlannedHost => ({name: host.name, silo: host.silo, to: id, ...(from === undefined ? {} : {from})})),
+  });
+  const ids = new Set(moving.map((each) => each.to));
+  await announcePlan(world, plan, app, ids.size === 1 ? [...ids][0] : undefined);
+  for (const {host, target} of targets) {
+    if (target.kind === 'unchanged') await world.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', why: target.why, ...(target.live === undefined ? {} : {release: target.live})});
+  }
+  if (plan.hosts.length > 0 && !(await approve(plan))) {
+    throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
+  }
+  for (const problem of fleet.problems.values()) {
+    await world.emit({kind: 'host-ended', host: problem.host ?? '', outcome: 'skipped', code: problem.code, why: problem.message});
+  }
+  return runRollout(world, {app, plan, balancer, unusable: new Map(), startedMs, protect: [...ids], debt: fleet.problems.size});
+}
+
+type Target =
+  | {readonly kind: 'release'; readonly id: string}
+  | {readonly kind: 'unchanged'; readonly why: string; readonly live: string | undefined}
+  | {readonly kind: 'refused'; readonly problem: Problem};
+
+function findTarget(host: Host, state: HostState, to: string | undefined): Target {
+  const refuse = (message: string, fix: string): Target => ({kind: 'refused', problem: {code: 'refused', message, host: host.name, fix}});
+  if (to !== undefined) {
+    if (state.live?.startsWith(to)) return {kind: 'unchanged', why: 'serves it already', live: state.live};
+    const [id, ...more] = state.releases.filter((release) => release.startsWith(to));
+    if (id === undefined) return refuse(`host ${host.name} does not hold release "${to}"`, 'push it and deploy it instead');
+    if (more.length > 0) return {kind: 'refused', problem: {code: 'usage', message: `release "${to}" matches ${more.length + 1} on ${host.name}`, host: host.name, fix: 'give more characters'}};
+    if (!provenReleases(state).includes(id)) return refuse(`release ${id.slice(0, 12)} was never confirmed healthy on ${host.name}`, 'deploy it instead');
+    return {kind: 'release', id};
+  }
+  const target = rollbackTarget(state);
+  switch (target.kind) {
+    case 'release':
+      return target;
+    case 'already':
+      return {kind: 'unchanged', why: `run ${target.run} took it back already; name a release with --to to go further`, live: state.live};
+    case 'none':
+      return refuse(`host ${host.name} has no earlier healthy release`, 'deploy one instead');
+  }
+}
+
+/** A release that lost a byte since it was staged must not be gone back to. */
+async function verifyTargets(world: World, app: App, moving: readonly {readonly host: Host; readonly to: string}[]): Promise<void> {
+  const outcomes = await fanOut(moving, ({host, to}) => runStep(world, {host, step: 'verify', action: () => useHost(world, host, app, (on) => on.verify(to))}), {
+    concurrency: world.concurrency,
+    random: world.random,
+    signal: world.signal,
+    drain: world.interrupted,
+  });
+  const problems = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [{...outcome.problem, fix: 'choose another release with --to, or push this one again'}] : []));
+  const [first, ...more] = problems;
+  if (first !== undefined) throw new DroverError(first, ...more);
+}

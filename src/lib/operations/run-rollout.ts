@@ -1,0 +1,99 @@
+import type {Problem} from '../errors/drover-error.js';
+import {DroverError} from '../errors/drover-error.js';
+import {fanOut} from '../fanout/fan-out.js';
+import type {App} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {RolloutPlan} from '../rollout/plan.js';
+import type {Balancer} from '../traffic/balancer.js';
+import {carryOut, type RolloutResult} from './carry-out.js';
+import {describeError, runStep, useHost} from './on-host.js';
+import {boundRollout, hostsOfApp} from './plan-rollout.js';
+import {digestPlan} from './plan-text.js';
+import {endRun, type RunEnd} from './run-end.js';
+import type {World} from './world.js';
+
+/** Says what will happen. */
+export async function announcePlan(world: World, plan: RolloutPlan, app: App, snapshot: string | undefined): Promise<void> {
+  const slowest = Math.max(0, ...world.inventory.hosts.map((host) => host.ssh.connectTimeoutMs));
+  await world.emit({
+    kind: 'planned',
+    digest: digestPlan(plan),
+    waves: plan.waves,
+    boundMs: boundRollout(plan, app, slowest),
+    ...(snapshot === undefined ? {} : {snapshot}),
+  });
+}
+
+/** Carries a plan out and ends the run: debt kept out of rotation, old releases pruned, the next command named. */
+export async function runRollout(
+  world: World,
+  options: {
+    readonly app: App;
+    readonly plan: RolloutPlan;
+    readonly balancer: Balancer;
+    readonly unusable: ReadonlyMap<string, Problem>;
+    readonly startedMs: number;
+    /** Releases that pruning must leave. */
+    readonly protect: readonly string[];
+    /** Hosts that could not be asked and are not in the plan. */
+    readonly debt?: number;
+  },
+): Promise<RunEnd> {
+  const {app, plan, balancer, unusable, startedMs, protect, debt = 0} = options;
+  if (plan.hosts.length === 0) return endRun(world, startedMs, debt === 0 ? 'converged' : 'needs-attention');
+  const members = new Map<string, Host>(world.inventory.hosts.map((host) => [host.name, host]));
+  const carried = await carryOut(world, {app, plan, balancer, hosts: members, unusable});
+  const result: RolloutResult = carried.outcome === 'converged' && debt > 0 ? {...carried, outcome: 'needs-attention'} : carried;
+  if (!world.signal.aborted) {
+    if (result.outcome === 'needs-attention') await keepDebtOut(world, app, plan, balancer, result);
+    if (result.outcome === 'converged' || result.outcome === 'needs-attention') await pruneHosts(world, app, result, protect);
+  }
+  const left = result.outcome === 'needs-attention' || result.outcome === 'interrupted';
+  if (result.why !== undefined && result.outcome === 'refused') await world.emit({kind: 'warning', message: result.why});
+  return endRun(world, startedMs, result.outcome, {...(result.code === undefined ? {} : {code: result.code}), ...(left ? {next: `drover resume ${plan.run}`} : {})});
+}
+
+/**
+ * Hosts that the run went round would serve an old release once they are back: they are taken out of rotation, as far as the floor
+ * allows, until a later run reconciles them.
+ */
+async function keepDebtOut(world: World, app: App, plan: RolloutPlan, balancer: Balancer, result: RolloutResult): Promise<void> {
+  if (balancer.kind !== 'haproxy') return;
+  const hosts = hostsOfApp(world.inventory, app);
+  for (const {name, silo} of plan.hosts) {
+    if (result.state.hosts.get(name)?.kind !== 'lost') continue;
+    const host = hosts.find((each) => each.name === name);
+    if (host === undefined) continue;
+    try {
+      const rotation = await balancer.read(hosts.filter((each) => each.silo === silo), world.signal);
+      const serving = rotation.filter((each) => each.state === 'in');
+      if (serving.some((each) => each.host.name === name) && serving.length - 1 < (plan.floors[silo] ?? 0)) {
+        await world.emit({kind: 'warning', host: name, message: 'still in rotation with its old release: the floor of its silo needs it'});
+        continue;
+      }
+      await runStep(world, {host, step: 'drain', action: () => balancer.drain(host, world.signal)});
+    } catch (error) {
+      if (!(error instanceof DroverError)) throw error;
+      await world.emit({kind: 'warning', host: name, message: `could not be kept out of rotation: ${describeError(error)}`});
+    }
+  }
+}
+
+/** Old releases go once the fleet has moved; a host that cannot is a warning, never a failure of the run. */
+async function pruneHosts(world: World, app: App, result: RolloutResult, protect: readonly string[]): Promise<void> {
+  const moved = world.inventory.hosts.filter((host) => result.state.hosts.get(host.name)?.kind === 'done');
+  await fanOut(
+    moved,
+    async (host) => {
+      await useHost(world, host, app, (on) => on.prune(app.roll.keep, protect));
+    },
+    {
+      concurrency: world.concurrency,
+      random: world.random,
+      signal: world.signal,
+      onOutcome: async (outcome) => {
+        if (outcome.kind === 'failed') await world.emit({kind: 'warning', host: outcome.item.name, message: `old releases were not pruned: ${outcome.problem.message}`});
+      },
+    },
+  );
+}

@@ -1,0 +1,36 @@
+import type {Writable} from 'node:stream';
+import type {Sink} from '../events/event.js';
+import {createPlainLines} from './plain-lines.js';
+
+/** `live`: rows that are redrawn, for a terminal. `plain`: a line for what matters, for pipes and CI. `silent`: nothing. */
+export type ReportMode = 'live' | 'plain' | 'silent';
+
+/**
+ * The one door to what people see while a run goes on. Draws on `stream` (standard error) only; who opens decides
+ * mode and colour. `columns` is asked at every drawing, so that a resized terminal is followed.
+ */
+export async function openReporter({
+  mode,
+  stream,
+  colour,
+  columns,
+  now,
+}: {
+  readonly mode: ReportMode;
+  readonly stream: Writable;
+  readonly colour: boolean;
+  readonly columns: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}): Promise<Sink> {
+  switch (mode) {
+    case 'live': {
+      const {createLiveView} = await import('./live-view.js');
+      return createLiveView({stream, colour, columns, now});
+    }
+    case 'plain':
+      return createPlainLines({stream, colour});
+    case 'silent':
+      return {accept: () => undefined, close: () => Promise.resolve()};
+  }
+}

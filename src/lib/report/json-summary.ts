@@ -1,0 +1,108 @@
+import type {ErrorCode} from '../errors/codes.js';
+import type {DroverEvent, HostOutcome, RunKind, Step} from '../events/event.js';
+import {countSentBytes, judgeHost, measureRun, measureWave} from './host-ending.js';
+import {foldEvents, type HostRecord, type RunModel, type WaveRecord} from './run-model.js';
+
+/** The one object of `--json`. Fields are added, never changed, under the same `schemaVersion`. Times in milliseconds. */
+export interface RunSummary {
+  readonly schemaVersion: 1;
+  readonly run: string;
+  readonly command: RunKind | null;
+  readonly app: string | null;
+  readonly snapshot: string | null;
+  readonly operator: string | null;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  /** `unfinished`: the journal ends before the run does. */
+  readonly outcome: (DroverEvent & {readonly kind: 'run-ended'})['outcome'] | 'unfinished';
+  readonly exit: number | null;
+  readonly durationMs: number;
+  readonly sentBytes: number;
+  readonly waves: readonly WaveSummary[];
+  readonly hosts: readonly HostSummary[];
+  readonly warnings: readonly {readonly message: string; readonly host: string | null}[];
+  /** The command to type when something is left to do. */
+  readonly next: string | null;
+}
+
+export interface WaveSummary {
+  readonly name: string;
+  readonly silo: string | null;
+  /** From 1. */
+  readonly index: number;
+  readonly hosts: readonly string[];
+  readonly outcome: 'passed' | 'failed' | 'unfinished' | 'not-started';
+  readonly durationMs: number | null;
+  readonly why: string | null;
+}
+
+export interface HostSummary {
+  readonly host: string;
+  readonly silo: string | null;
+  readonly outcome: HostOutcome;
+  /** False: the run never came to this host. */
+  readonly reached: boolean;
+  /** What is live there now, as far as the run knows. */
+  readonly release: string | null;
+  readonly code: ErrorCode | null;
+  readonly why: string | null;
+  readonly sentBytes: number;
+  readonly retries: number;
+  readonly steps: readonly {readonly step: Step; readonly outcome: string; readonly ms: number | null; readonly detail: string | null}[];
+}
+
+function summarizeWave(wave: WaveRecord, model: RunModel): WaveSummary {
+  return {
+    name: wave.name,
+    silo: wave.silo ?? null,
+    index: wave.index,
+    hosts: wave.hosts,
+    outcome: wave.outcome ?? (wave.startedMs === undefined ? 'not-started' : 'unfinished'),
+    durationMs: measureWave(wave, model.lastMs) ?? null,
+    why: wave.why ?? null,
+  };
+}
+
+function summarizeHost(record: HostRecord): HostSummary {
+  return {
+    host: record.host,
+    silo: record.silo ?? null,
+    ...judgeHost(record),
+    release: record.release ?? null,
+    code: record.code ?? null,
+    why: record.why ?? null,
+    sentBytes: record.sentBytes,
+    retries: record.retries,
+    steps: record.steps.map(({step, outcome, ms, detail}) => ({
+      step,
+      outcome: outcome ?? 'unfinished',
+      ms: ms ?? null,
+      detail: detail ?? null,
+    })),
+  };
+}
+
+/** The summary of a model; texts are as they came, JSON needs no escaping of its own. */
+export function summarizeModel(model: RunModel): RunSummary {
+  return {
+    schemaVersion: 1,
+    run: model.run,
+    command: model.command ?? null,
+    app: model.app ?? null,
+    snapshot: model.snapshot ?? null,
+    operator: model.operator ?? null,
+    startedAt: new Date(model.startedMs).toISOString(),
+    outcome: model.ended?.outcome ?? 'unfinished',
+    exit: model.ended?.exit ?? null,
+    durationMs: measureRun(model),
+    sentBytes: countSentBytes(model),
+    waves: model.waves.map((wave) => summarizeWave(wave, model)),
+    hosts: [...model.hosts.values()].map(summarizeHost),
+    warnings: model.warnings.map(({message, host}) => ({message, host: host ?? null})),
+    next: model.ended?.next ?? null,
+  };
+}
+
+export function summarize(events: Iterable<DroverEvent>): RunSummary {
+  return summarizeModel(foldEvents(events));
+}

@@ -1,0 +1,67 @@
+import type {Writable} from 'node:stream';
+import type {DroverEvent, Sink, Step} from '../events/event.js';
+import {foldHostSet} from '../inventory/folded-hosts.js';
+import {describeEvent, isTrouble, type Line} from './event-text.js';
+import {cleanText} from './foreign-text.js';
+import {createPalette} from './palette.js';
+import {formatClock} from './quantity.js';
+import {formatCounts, RunProgress} from './run-progress.js';
+
+const progressEveryMs = 5_000;
+/** Up to this many hosts each step and each end has its line. */
+const fewHosts = 12;
+const quietSteps: ReadonlySet<Step> = new Set<Step>(['connect', 'read-state', 'lease', 'release']);
+
+/**
+ * Timestamped lines (UTC) for pipes and CI logs. Runs of up to 12 hosts tell each step that changed something; larger
+ * ones only what went wrong, retries, waves, and at most every 5 s a line of counts with the hosts that ended well
+ * since the last one, folded. Lines are as long as they need be and never start with foreign text.
+ */
+export function createPlainLines({stream, colour}: {readonly stream: Writable; readonly colour: boolean}): Sink {
+  const palette = createPalette(colour);
+  const progress = new RunProgress();
+  let endedWell: string[] = [];
+  let hosts = 0;
+  let lastProgressMs = 0;
+
+  function write(at: string, {text, paint}: Line): void {
+    stream.write(`${palette.dim(formatClock(at))} ${paint === undefined ? text : palette[paint](text)}\n`);
+  }
+
+  function writeProgress(at: string): void {
+    lastProgressMs = Date.parse(at);
+    const names = endedWell.length === 0 ? '' : `: ${foldHostSet(endedWell)}`;
+    write(at, {text: cleanText(`${formatCounts(progress, lastProgressMs)}${names}`)});
+    endedWell = [];
+  }
+
+  function isWorthALine(event: DroverEvent): boolean {
+    switch (event.kind) {
+      case 'step-ended':
+        return isTrouble(event) || (hosts <= fewHosts && event.outcome === 'done' && !quietSteps.has(event.step));
+      case 'host-ended': {
+        const wentBack = event.outcome === 'reverted' && progress.phase.kind === 'rollback';
+        return hosts <= fewHosts || (isTrouble(event) && !wentBack);
+      }
+      case 'warmed':
+        return hosts <= fewHosts;
+      default:
+        return true;
+    }
+  }
+
+  return {
+    accept(event) {
+      if (event.kind === 'run-started') hosts = event.hosts;
+      const concludes = event.kind === 'wave-ended' || event.kind === 'rolling-back' || event.kind === 'run-ended';
+      if (concludes && endedWell.length > 0) writeProgress(event.at);
+      progress.apply(event);
+      const line = isWorthALine(event) ? describeEvent(event) : undefined;
+      if (line !== undefined) write(event.at, line);
+      if (event.kind === 'host-ended' && line === undefined) endedWell.push(event.host);
+      if (event.kind === 'wave-started' || event.kind === 'run-started') lastProgressMs = Date.parse(event.at);
+      if (Date.parse(event.at) - lastProgressMs >= progressEveryMs && progress.running > 0) writeProgress(event.at);
+    },
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,128 @@
+import type {DroverEvent, HostOutcome, Step} from '../events/event.js';
+import {formatBytes} from './quantity.js';
+
+const rateWindowMs = 3_000;
+const sampleEveryMs = 200;
+
+/** What the run is doing now: reading and preparing, one wave, or going back. */
+export type Phase =
+  | {readonly kind: 'prepare'}
+  | {readonly kind: 'wave'; readonly wave: string; readonly index: number; readonly of: number; readonly hosts: readonly string[]}
+  | {readonly kind: 'rollback'; readonly hosts: readonly string[]};
+
+/** A step that is going on. */
+export interface RunningStep {
+  readonly host: string;
+  readonly step: Step;
+  readonly startedMs: number;
+}
+
+/** Counts of the current phase; each event costs the same however many hosts there are. */
+export class RunProgress {
+  phase: Phase = {kind: 'prepare'};
+  /** Hosts of the phase. */
+  total = 0;
+  readonly #running = new Map<string, RunningStep>();
+  readonly #idle = new Set<string>();
+  readonly #endings = new Map<HostOutcome, number>();
+  readonly #sent = new Map<string, number>();
+  #sentBytes = 0;
+  #samples: {readonly atMs: number; readonly bytes: number}[] = [];
+
+  apply(event: DroverEvent): void {
+    switch (event.kind) {
+      case 'run-started':
+        this.#begin({kind: 'prepare'}, event.hosts);
+        return;
+      case 'wave-started':
+        this.#begin({kind: 'wave', wave: event.wave, index: event.index, of: event.of, hosts: event.hosts}, event.hosts.length);
+        return;
+      case 'rolling-back':
+        this.#begin({kind: 'rollback', hosts: event.hosts}, event.hosts.length);
+        return;
+      case 'step-started':
+        this.#idle.delete(event.host);
+        this.#running.set(event.host, {host: event.host, step: event.step, startedMs: Date.parse(event.at)});
+        return;
+      case 'step-ended':
+        if (this.#running.delete(event.host)) this.#idle.add(event.host);
+        return;
+      case 'host-ended':
+        this.#running.delete(event.host);
+        this.#idle.delete(event.host);
+        this.#endings.set(event.outcome, this.count(event.outcome) + 1);
+        return;
+      case 'transfer':
+        this.#take(event.host, event.sentBytes, Date.parse(event.at));
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Hosts of the phase that ended so. */
+  count(outcome: HostOutcome): number {
+    return this.#endings.get(outcome) ?? 0;
+  }
+
+  /** Hosts in hand. */
+  get running(): number {
+    return this.#running.size + (this.phase.kind === 'prepare' ? 0 : this.#idle.size);
+  }
+
+  /** Hosts that need nothing further in this phase. */
+  get done(): number {
+    const back = this.phase.kind === 'rollback' ? this.count('reverted') : 0;
+    return this.count('done') + this.count('unchanged') + back + (this.phase.kind === 'prepare' ? this.#idle.size : 0);
+  }
+
+  /** Bytes per second over the last three seconds; 0 when nothing moves. */
+  measureRate(nowMs: number): number {
+    const recent = this.#samples.filter(({atMs}) => nowMs - atMs <= rateWindowMs);
+    const [first] = recent;
+    if (first === undefined || nowMs <= first.atMs) return 0;
+    return Math.max(0, ((this.#sentBytes - first.bytes) * 1000) / Math.max(nowMs - first.atMs, 1000));
+  }
+
+  /** The steps that have been going on for longest, oldest first. */
+  findSlowest(count: number): readonly RunningStep[] {
+    return [...this.#running.values()].sort((one, other) => one.startedMs - other.startedMs).slice(0, count);
+  }
+
+  #begin(phase: Phase, total: number): void {
+    this.phase = phase;
+    this.total = total;
+    this.#idle.clear();
+    this.#endings.clear();
+  }
+
+  #take(host: string, sentBytes: number, atMs: number): void {
+    const last = this.#samples.at(-1);
+    if (last === undefined || atMs - last.atMs >= sampleEveryMs) {
+      this.#samples = [...this.#samples.filter((sample) => atMs - sample.atMs <= rateWindowMs), {atMs, bytes: this.#sentBytes}];
+    }
+    this.#sentBytes += sentBytes - (this.#sent.get(host) ?? 0);
+    this.#sent.set(host, sentBytes);
+  }
+}
+
+function listOddEndings(progress: RunProgress): string[] {
+  const odd = (['failed', 'reverted', 'skipped', 'interrupted'] as const).filter(
+    (outcome) => outcome !== 'reverted' || progress.phase.kind !== 'rollback',
+  );
+  return odd.filter((outcome) => progress.count(outcome) > 0).map((outcome) => `${progress.count(outcome)} ${outcome}`);
+}
+
+/** `36 done  12 running  1 failed  of 100  12.3 MB/s`; what did not happen is left out. */
+export function formatCounts(progress: RunProgress, nowMs: number): string {
+  const rate = progress.measureRate(nowMs);
+  const moving = rate > 0 ? [`${formatBytes(rate)}/s`] : [];
+  return [`${progress.done} done`, `${progress.running} running`, ...listOddEndings(progress), `of ${progress.total}`, ...moving].join(
+    '  ',
+  );
+}
+
+/** `74 done  1 reverted`: how the hosts of a phase that is over ended. */
+export function formatEndings(progress: RunProgress): string {
+  return [`${progress.done} done`, ...listOddEndings(progress)].join('  ');
+}

@@ -1,0 +1,89 @@
+import type {Entry, Manifest} from './manifest.js';
+import {compareBytewise, manifestHeader, renderEntry} from './manifest-text.js';
+import type {ObjectCatalog} from './object-catalog.js';
+import {readObject} from './object-reader.js';
+import type {StoreLayout} from './store-layout.js';
+import {makeTarHeader, padTar, tarEnd} from './tar-entry.js';
+
+/** What leads from one tree to another, as entries of their manifests. */
+export interface DeltaContent {
+  /** The first line of the manifest travels when there is no base to take it from. */
+  readonly hasBase: boolean;
+  /** Of the base, where the target does not have the same. */
+  readonly gone: readonly Entry[];
+  /** Of the target, where the base does not have the same. */
+  readonly fresh: readonly Entry[];
+}
+
+/** Compares two trees line by line. */
+export function compareTrees(base: Pick<Manifest, 'entries'> | undefined, target: Pick<Manifest, 'entries'>): DeltaContent {
+  if (base === undefined) return {hasBase: false, gone: [], fresh: target.entries};
+  const gone: Entry[] = [];
+  const fresh: Entry[] = [];
+  let at = 0;
+  for (const entry of target.entries) {
+    let old = base.entries[at];
+    while (old !== undefined && compareBytewise(old.path, entry.path) < 0) {
+      gone.push(old);
+      at += 1;
+      old = base.entries[at];
+    }
+    if (old?.path !== entry.path) {
+      fresh.push(entry);
+      continue;
+    }
+    at += 1;
+    if (renderEntry(old) === renderEntry(entry)) continue;
+    gone.push(old);
+    fresh.push(entry);
+  }
+  return {hasBase: true, gone: [...gone, ...base.entries.slice(at)], fresh};
+}
+
+export interface ArchiveOptions {
+  readonly layout: StoreLayout;
+  readonly catalog: ObjectCatalog;
+  readonly content: DeltaContent;
+  readonly signal: AbortSignal;
+}
+
+const pieceBytes = 256 * 1024;
+
+/** The delta as a tar archive: `gone`, `new`, then `tree/…` with directories, files and links, in this order. */
+export async function* packDelta(options: ArchiveOptions): AsyncGenerator<Buffer> {
+  const parts: Buffer[] = [];
+  let held = 0;
+  for await (const part of listParts(options)) {
+    parts.push(part);
+    held += part.length;
+    if (held < pieceBytes) continue;
+    options.signal.throwIfAborted();
+    yield Buffer.concat(parts.splice(0));
+    held = 0;
+  }
+  yield Buffer.concat(parts);
+}
+
+async function* listParts({layout, catalog, content: {hasBase, gone, fresh}}: ArchiveOptions): AsyncGenerator<Buffer> {
+  yield packText('gone', gone.map(renderEntry));
+  yield packText('new', [...(hasBase ? [] : [manifestHeader]), ...fresh.map(renderEntry)]);
+  for (const entry of fresh) {
+    if (entry.kind === 'directory') yield makeTarHeader(`tree/${entry.path}`, {kind: 'directory', mode: 0o755});
+  }
+  for (const entry of fresh) {
+    if (entry.kind !== 'file') continue;
+    const {path, digest, size} = entry;
+    yield makeTarHeader(`tree/${path}`, entry);
+    if (size > 0) yield* readObject({layout, catalog, digest, size});
+    yield padTar(size);
+  }
+  for (const entry of fresh) {
+    if (entry.kind === 'link') yield makeTarHeader(`tree/${entry.path}`, {...entry, mode: 0o777});
+  }
+  yield tarEnd;
+}
+
+function packText(name: string, lines: readonly string[]): Buffer {
+  const text = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+  return Buffer.concat([makeTarHeader(name, {kind: 'file', mode: 0o644, size: text.length}), text, padTar(text.length)]);
+}

@@ -1,0 +1,99 @@
+import {Readable} from 'node:stream';
+import {buildDelta, findDelta} from './delta.js';
+import {listIfThere} from './durable-file.js';
+import {ObjectCatalog} from './object-catalog.js';
+import {readObject} from './object-reader.js';
+import {type Pruned, type PruneOptions, pruneStore} from './prune-store.js';
+import {readManifest} from './read-manifest.js';
+import {listRecords} from './records.js';
+import {resolveRecord} from './resolve-record.js';
+import {type SavedSnapshot, type SaveOptions, saveTree} from './save-tree.js';
+import type {Store} from './store.js';
+import {StoreLayout} from './store-layout.js';
+import {holdStore} from './store-lock.js';
+import {verifyAll, verifyObjects} from './verify-store.js';
+
+/** A store in a directory of this machine. */
+export interface DirectoryStore extends Store {
+  /** Absolute. */
+  readonly path: string;
+  save(options: SaveOptions): Promise<SavedSnapshot>;
+  prune(options: PruneOptions): Promise<Pruned>;
+}
+
+export interface OpenDirectoryStoreOptions {
+  readonly path: string;
+  readonly now: () => number;
+}
+
+const lockWaitMs = 120_000;
+
+/**
+ * Opens a store. A directory that does not exist is an empty store, and is made by the first save; one that holds something
+ * else, or a newer format, is refused (`invalid-file`).
+ */
+export function openDirectoryStore({path, now}: OpenDirectoryStoreOptions): DirectoryStore {
+  const layout = new StoreLayout(path);
+  layout.isInitialised();
+  const catalogs = new CatalogCache(layout);
+  return {
+    path: layout.root,
+    list: async () => listRecords(layout),
+    resolve: async (app, text) => resolveRecord(layout, app, text),
+    manifest: async (id) => readManifest(layout, id),
+    open: async (digest) => openObject(layout, catalogs.get(), digest),
+    verify: async (id, signal) => {
+      const options = {layout, catalog: catalogs.get(), signal};
+      return id === undefined ? verifyAll(options) : verifyObjects(options, [readManifest(layout, id)]);
+    },
+    delta: async (base, snapshot, signal) => {
+      const found = await findDelta(layout, base, snapshot, signal);
+      if (found !== undefined) return found;
+      // Not while objects are being removed.
+      const lock = {directory: layout.folder('locks'), kind: 'save', now, waitMs: lockWaitMs, signal} as const;
+      return layout.guard(() => {
+        readManifest(layout, snapshot);
+        layout.prepare(now());
+        return holdStore(lock, () => buildDelta({layout, catalog: ObjectCatalog.load(layout), base, snapshot, signal}));
+      });
+    },
+    save: (options) => saveTree(layout, options),
+    prune: (options) => pruneStore(layout, options),
+  };
+}
+
+/** Reads the indexes again only when there are others. */
+class CatalogCache {
+  readonly #layout: StoreLayout;
+  #state = '';
+  #catalog: ObjectCatalog | undefined;
+
+  constructor(layout: StoreLayout) {
+    this.#layout = layout;
+  }
+
+  get(): ObjectCatalog {
+    const state = [...listIfThere(this.#layout.folder('packs')), ...listIfThere(this.#layout.folder('quarantine'))].join('\n');
+    if (this.#catalog === undefined || state !== this.#state) {
+      this.#catalog?.close();
+      this.#catalog = ObjectCatalog.load(this.#layout);
+      this.#state = state;
+    }
+    return this.#catalog;
+  }
+}
+
+/** Nothing is given of an object that is missing or small and bad; of a large one the stream fails at its end. */
+async function openObject(layout: StoreLayout, catalog: ObjectCatalog, digest: Parameters<Store['open']>[0]): Promise<Readable> {
+  const pieces = readObject({layout, catalog, digest});
+  const first = await pieces.next();
+  catalog.close();
+  return Readable.from(
+    (async function* () {
+      if (first.done === true) return;
+      yield first.value;
+      yield* pieces;
+    })(),
+    {objectMode: false},
+  );
+}

@@ -1,0 +1,171 @@
+import {createHash, hash} from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import {nameTemporary, publish, syncDirectory, writeDurably} from './durable-file.js';
+import type {Digest} from './manifest.js';
+import {encodePackIndex, namePack, type PackedObject} from './pack-index.js';
+import {forgetQuarantined, nameQuarantined} from './quarantine.js';
+import type {StoreLayout} from './store-layout.js';
+import {type FileStamp, isSameStamp} from './walked-tree.js';
+
+/** Files from this size on are objects of their own; smaller ones share a pack. */
+export const largeFileBytes = 8 * 1024 * 1024;
+const bufferBytes = 2 * largeFileBytes;
+const chunkBytes = 1024 * 1024;
+const readFlags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
+
+/**
+ * Brings the bytes of files into a store. Nothing is visible before `finish`, except large objects, which are complete
+ * when they appear. Whoever makes one calls `finish` or `abort`.
+ */
+export class ObjectWriter {
+  newFiles = 0;
+  newBytes = 0;
+  readonly #layout: StoreLayout;
+  readonly #isKept: (digest: Digest, size: number) => boolean;
+  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  readonly #packed: PackedObject[] = [];
+  readonly #known = new Set<Digest>();
+  #filled = 0;
+  #flushed = 0;
+  #pack: {readonly file: string; readonly descriptor: number} | undefined;
+
+  /** What `isKept` says is in the store already is not written again. */
+  constructor(layout: StoreLayout, isKept: (digest: Digest, size: number) => boolean) {
+    this.#layout = layout;
+    this.#isKept = isKept;
+  }
+
+  /** Reads a small file; undefined when it is not, or no longer, what `stamp` says: nothing was kept then. */
+  takeSmall(file: string, stamp: FileStamp): Digest | undefined {
+    if (bufferBytes - this.#filled < stamp.size + 1) this.#flush();
+    const start = this.#filled;
+    const descriptor = fs.openSync(file, readFlags);
+    let length = 0;
+    try {
+      while (length <= stamp.size) {
+        const piece = fs.readSync(descriptor, this.#buffer, start + length, stamp.size + 1 - length, null);
+        length += piece;
+        if (piece === 0 || length === stamp.size) break;
+      }
+      if (length !== stamp.size || !isSameStamp(fs.fstatSync(descriptor), stamp)) return undefined;
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    const digest = hash('sha256', this.#buffer.subarray(start, start + length), 'hex') as Digest;
+    if (this.#isNew(digest, length)) this.#keep(digest, length);
+    return digest;
+  }
+
+  /** Takes bytes that were verified already. */
+  take(digest: Digest, bytes: Buffer): void {
+    if (!this.#isNew(digest, bytes.length)) return;
+    if (bufferBytes - this.#filled < bytes.length) this.#flush();
+    bytes.copy(this.#buffer, this.#filled);
+    this.#keep(digest, bytes.length);
+  }
+
+  /** As `takeSmall`, in pieces; reading, hashing and writing overlap. */
+  async takeLarge(file: string, stamp: FileStamp, signal: AbortSignal): Promise<Digest | undefined> {
+    const temporary = nameTemporary(this.#layout.folder('objects'));
+    const source = await fs.promises.open(file, readFlags);
+    try {
+      const target = await fs.promises.open(temporary, 'wx', 0o444);
+      let digest: Digest | undefined;
+      try {
+        digest = await copyHashed(source, target, stamp.size, signal);
+        if (digest === undefined || !isSameStamp(await source.stat(), stamp)) return undefined;
+        if (!this.#isNew(digest, stamp.size)) return digest;
+        await target.sync();
+      } finally {
+        await target.close();
+      }
+      const folder = path.dirname(this.#layout.object(digest));
+      if (fs.mkdirSync(folder, {recursive: true}) !== undefined) syncDirectory(path.dirname(folder));
+      publish(temporary, this.#layout.object(digest));
+      forgetQuarantined(this.#layout, [nameQuarantined(digest, undefined)]);
+      this.#count(digest, stamp.size);
+      return digest;
+    } finally {
+      await source.close();
+      fs.rmSync(temporary, {force: true});
+    }
+  }
+
+  /** Makes the small files durable and visible: first the pack, then the index that names it. The pack's id, if there is one. */
+  finish(): string | undefined {
+    if (this.#packed.length === 0) return undefined;
+    this.#flush();
+    const index = encodePackIndex(this.#packed);
+    const id = namePack(index);
+    const name = path.join(this.#layout.folder('packs'), id);
+    if (this.#pack !== undefined) {
+      fs.fsyncSync(this.#pack.descriptor);
+      publish(this.#pack.file, `${name}.pack`);
+      this.abort();
+    }
+    writeDurably(`${name}.idx`, index);
+    forgetQuarantined(this.#layout, [`${id}.idx`, ...this.#packed.map(({digest}) => nameQuarantined(digest, id))]);
+    return id;
+  }
+
+  /** Leaves nothing behind but what was finished. */
+  abort(): void {
+    if (this.#pack === undefined) return;
+    fs.closeSync(this.#pack.descriptor);
+    fs.rmSync(this.#pack.file, {force: true});
+    this.#pack = undefined;
+  }
+
+  #isNew(digest: Digest, size: number): boolean {
+    return !this.#known.has(digest) && !this.#isKept(digest, size);
+  }
+
+  #count(digest: Digest, size: number): void {
+    this.#known.add(digest);
+    this.newFiles += 1;
+    this.newBytes += size;
+  }
+
+  #keep(digest: Digest, length: number): void {
+    this.#packed.push({digest, offset: this.#flushed + this.#filled, length});
+    this.#filled += length;
+    this.#count(digest, length);
+  }
+
+  #flush(): void {
+    if (this.#pack === undefined) {
+      const file = nameTemporary(this.#layout.folder('packs'));
+      this.#pack = {file, descriptor: fs.openSync(file, 'wx', 0o444)};
+    }
+    for (let written = 0; written < this.#filled; ) {
+      written += fs.writeSync(this.#pack.descriptor, this.#buffer, written, this.#filled - written, null);
+    }
+    this.#flushed += this.#filled;
+    this.#filled = 0;
+  }
+}
+
+/** Copies exactly `size` bytes; undefined when the source has fewer or more. */
+async function copyHashed(
+  source: fs.promises.FileHandle,
+  target: fs.promises.FileHandle,
+  size: number,
+  signal: AbortSignal,
+): Promise<Digest | undefined> {
+  const digest = createHash('sha256');
+  let [front, back] = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)];
+  let total = 0;
+  let {bytesRead} = await source.read(front, 0, chunkBytes, null);
+  while (bytesRead > 0) {
+    signal.throwIfAborted();
+    total += bytesRead;
+    if (total > size) return undefined;
+    const piece = front.subarray(0, bytesRead);
+    const work = Promise.all([source.read(back, 0, chunkBytes, null), target.writeFile(piece)]);
+    digest.update(piece);
+    [{bytesRead}] = await work;
+    [front, back] = [back, front];
+  }
+  return total === size ? (digest.digest('hex') as Digest) : undefined;
+}

@@ -1,0 +1,194 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import {DroverError} from '../errors/drover-error.js';
+import {listIfThere} from './durable-file.js';
+import type {Digest, SnapshotId} from './manifest.js';
+import {ObjectCatalog, type Pack} from './object-catalog.js';
+import {ObjectWriter} from './object-writer.js';
+import {nameQuarantined, setAside} from './quarantine.js';
+import {readManifest} from './read-manifest.js';
+import {listRecords, nameRecord} from './records.js';
+import type {StoreLayout} from './store-layout.js';
+import {holdStore} from './store-lock.js';
+
+export interface PruneOptions {
+  /** The newest records that stay, for each app; at least 1. */
+  readonly keep: number;
+  /** Snapshots that stay whatever their age: what hosts have. */
+  readonly protect: readonly SnapshotId[];
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+export interface Pruned {
+  readonly removed: readonly SnapshotId[];
+  readonly kept: readonly SnapshotId[];
+  /** How much smaller the store is. */
+  readonly freedBytes: number;
+}
+
+const lockWaitMs = 10_000;
+/** A pack of which less than this share is needed is written anew. */
+const fullShare = 0.5;
+const smallPackBytes = 1024 * 1024;
+/** So many small packs become one. */
+const maxSmallPacks = 16;
+
+/**
+ * Removes what no kept snapshot needs. Refuses while somebody saves (`refused`), and before it removes anything when a kept
+ * manifest cannot be read (`integrity`). Killed at any point, it leaves a valid store with some of the rest in it.
+ */
+export function pruneStore(layout: StoreLayout, options: PruneOptions): Promise<Pruned> {
+  const {keep, now, signal} = options;
+  if (!Number.isInteger(keep) || keep < 1) {
+    throw new DroverError({
+      code: 'usage',
+      message: `prune must keep at least 1 snapshot of each app, got ${keep}`,
+      fix: 'pass a number from 1 on',
+    });
+  }
+  return layout.guard(async () => {
+    layout.prepare(now());
+    return holdStore({directory: layout.folder('locks'), kind: 'prune', now, waitMs: lockWaitMs, signal}, async () =>
+      prune(layout, options),
+    );
+  });
+}
+
+function prune(layout: StoreLayout, {keep, protect, signal}: PruneOptions): Pruned {
+  const before = measure(layout.root);
+  const stays = new Set<string>(protect);
+  const perApp = new Map<string, number>();
+  const records = listRecords(layout);
+  const old = records.filter(({app}) => {
+    const rank = (perApp.get(app) ?? 0) + 1;
+    perApp.set(app, rank);
+    return rank > keep;
+  });
+  for (const record of records) if (!old.includes(record)) stays.add(record.id);
+  const [kept, removed] = partition(listIfThere(layout.folder('snapshots')) as SnapshotId[], (id) => stays.has(id));
+  const live = collectLive(layout, kept);
+  signal.throwIfAborted();
+  for (const {app, id} of old) if (!stays.has(id)) fs.rmSync(nameRecord(layout, app, id), {force: true});
+  for (const id of removed) fs.rmSync(layout.snapshot(id), {force: true});
+  removeDeltas(layout, new Set(kept));
+  prunePacks(layout, live, signal);
+  pruneLarge(layout, live);
+  clearQuarantine(layout, live);
+  return {removed, kept, freedBytes: Math.max(0, before - measure(layout.root))};
+}
+
+function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
+}
+
+function collectLive(layout: StoreLayout, kept: readonly SnapshotId[]): ReadonlySet<Digest> {
+  const live = new Set<Digest>();
+  for (const id of kept) {
+    for (const entry of readManifest(layout, id).entries) if (entry.kind === 'file') live.add(entry.digest);
+  }
+  return live;
+}
+
+function removeDeltas(layout: StoreLayout, kept: ReadonlySet<string>): void {
+  for (const name of listIfThere(layout.folder('deltas'))) {
+    const [, base = '', snapshot = ''] = /^(none|[0-9a-f]{64})-([0-9a-f]{64})\.tgz(?:\.json)?$/.exec(name) ?? [];
+    if (kept.has(snapshot) && (base === 'none' || kept.has(base))) continue;
+    fs.rmSync(path.join(layout.folder('deltas'), name), {force: true});
+  }
+}
+
+function prunePacks(layout: StoreLayout, live: ReadonlySet<Digest>, signal: AbortSignal): void {
+  const catalog = ObjectCatalog.load(layout);
+  const quarantined = new Set(listIfThere(layout.folder('quarantine')));
+  const [rewritten, whole] = choosePacks(catalog.packs, live, quarantined);
+  const elsewhere = new Set<Digest>();
+  for (const pack of whole) for (const {digest} of pack.objects) elsewhere.add(digest);
+  const writer = new ObjectWriter(layout, (digest) => elsewhere.has(digest));
+  try {
+    const done = rewritten.filter((pack) => moveLive(layout, pack, {catalog, live, writer, signal}));
+    const fresh = writer.finish();
+    for (const {id, file} of done) {
+      if (id === fresh) continue;
+      fs.rmSync(path.join(layout.folder('packs'), `${id}.idx`), {force: true});
+      fs.rmSync(file, {force: true});
+    }
+  } finally {
+    writer.abort();
+    catalog.close();
+  }
+  removeNameless(layout);
+}
+
+/** Packs to write anew, and packs that stay as they are. */
+function choosePacks(packs: readonly Pack[], live: ReadonlySet<Digest>, quarantined: ReadonlySet<string>): [Pack[], Pack[]] {
+  const small = packs.filter(({bytes}) => bytes < smallPackBytes);
+  return partition(packs, (pack) => {
+    const liveBytes = pack.objects.reduce((sum, {digest, length}) => sum + (live.has(digest) ? length : 0), 0);
+    const isNeeded = pack.objects.some(({digest}) => live.has(digest));
+    const hasBad = pack.objects.some(({digest}) => quarantined.has(nameQuarantined(digest, pack.id)));
+    return !isNeeded || hasBad || liveBytes < pack.bytes * fullShare || (small.length > maxSmallPacks && small.includes(pack));
+  });
+}
+
+interface Move {
+  readonly catalog: ObjectCatalog;
+  readonly live: ReadonlySet<Digest>;
+  readonly writer: ObjectWriter;
+  readonly signal: AbortSignal;
+}
+
+/** Copies what is needed of a pack; false when a part of it turned out bad: then the pack stays. */
+function moveLive(layout: StoreLayout, pack: Pack, {catalog, live, writer, signal}: Move): boolean {
+  let isWhole = true;
+  for (const object of pack.objects) {
+    signal.throwIfAborted();
+    if (!live.has(object.digest)) continue;
+    const place = catalog.find(object.digest);
+    if (place?.kind !== 'packed') continue;
+    const result = catalog.readPacked(place);
+    if (result.kind === 'bytes') {
+      writer.take(object.digest, result.bytes);
+    } else {
+      setAside(layout, result.damage);
+      isWhole = false;
+    }
+  }
+  return isWhole;
+}
+
+/** A pack without an index was left by a kill: nobody saves now, so nobody is about to name it. */
+function removeNameless(layout: StoreLayout): void {
+  const names = listIfThere(layout.folder('packs'));
+  for (const name of names) {
+    if (name.endsWith('.pack') && !names.includes(`${name.slice(0, -5)}.idx`))
+      fs.rmSync(path.join(layout.folder('packs'), name), {force: true});
+  }
+}
+
+function pruneLarge(layout: StoreLayout, live: ReadonlySet<Digest>): void {
+  for (const folder of listIfThere(layout.folder('objects'))) {
+    for (const name of listIfThere(path.join(layout.folder('objects'), folder))) {
+      if (!live.has(name as Digest)) fs.rmSync(layout.object(name as Digest), {force: true, recursive: true});
+    }
+  }
+}
+
+/** What is said of copies that are gone, or of objects that nothing needs, is forgotten. */
+function clearQuarantine(layout: StoreLayout, live: ReadonlySet<Digest>): void {
+  for (const name of listIfThere(layout.folder('quarantine'))) {
+    const [digest = '', where = ''] = name.split('.');
+    const isOfPack = /^[0-9a-f]{64}$/.test(where);
+    const pack = path.join(layout.folder('packs'), `${where}.idx`);
+    if (live.has(digest as Digest) && (!isOfPack || fs.existsSync(pack))) continue;
+    fs.rmSync(path.join(layout.folder('quarantine'), name), {force: true, recursive: true});
+  }
+}
+
+function measure(directory: string): number {
+  let bytes = 0;
+  for (const entry of fs.readdirSync(directory, {withFileTypes: true, recursive: true})) {
+    if (entry.isFile()) bytes += fs.statSync(path.join(entry.parentPath, entry.name), {throwIfNoEntry: false})?.size ?? 0;
+  }
+  return bytes;
+}

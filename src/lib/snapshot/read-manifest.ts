@@ -1,0 +1,28 @@
+import {DroverError} from '../errors/drover-error.js';
+import {readIfThere} from './durable-file.js';
+import type {Manifest, SnapshotId} from './manifest.js';
+import {parseManifest, snapshotId} from './manifest-text.js';
+import type {StoreLayout} from './store-layout.js';
+
+/** The manifest of a kept snapshot: `not-found`, or `integrity` when it is not what its id says. */
+export function readManifest(layout: StoreLayout, id: SnapshotId): Manifest {
+  const file = layout.snapshot(id);
+  const text = readIfThere(file)?.toString('utf8');
+  if (text === undefined) {
+    throw new DroverError({
+      code: 'not-found',
+      message: `snapshot ${id.slice(0, 12)} is not in the store ${layout.root}`,
+      fix: 'take it again: drover snapshot',
+    });
+  }
+  const actual = snapshotId(text);
+  if (actual !== id) {
+    throw new DroverError({
+      code: 'integrity',
+      message: `manifest of snapshot ${id.slice(0, 12)}: content hash is ${actual.slice(0, 12)}`,
+      file,
+      fix: 'rebuild it from its source: drover snapshot',
+    });
+  }
+  return parseManifest(text);
+}

@@ -1,0 +1,55 @@
+import {createHash} from 'node:crypto';
+import path from 'node:path';
+import {DroverError} from '../errors/drover-error.js';
+import {listIfThere, readIfThere, writeDurably} from './durable-file.js';
+import type {SnapshotId} from './manifest.js';
+import type {SnapshotRecord} from './store.js';
+import type {StoreLayout} from './store-layout.js';
+
+/** A JSON file with the digest of its own content: `{"value": …, "sha256": "…"}`. */
+export function writeSealed(file: string, value: object): void {
+  const text = JSON.stringify(value);
+  writeDurably(file, `{"value":${text},"sha256":"${createHash('sha256').update(text).digest('hex')}"}\n`);
+}
+
+/** What `writeSealed` wrote; undefined when there is no such file, `integrity` when it was altered. */
+export function readSealed(file: string): unknown {
+  const text = readIfThere(file)?.toString('utf8');
+  if (text === undefined) return undefined;
+  const [, value = '', sum] = /^\{"value":(.*),"sha256":"([0-9a-f]{64})"\}\n$/s.exec(text) ?? [];
+  if (sum !== createHash('sha256').update(value).digest('hex')) {
+    throw new DroverError({
+      code: 'integrity',
+      message: 'the file was altered: its digest does not match',
+      file,
+      fix: 'delete it, then take the snapshot again',
+    });
+  }
+  return JSON.parse(value);
+}
+
+/** One app's record of a snapshot; the same tree may be recorded for several apps. */
+export function nameRecord(layout: StoreLayout, app: string, id: SnapshotId): string {
+  return path.join(layout.folder('records'), `${id}.${encodeURIComponent(app)}.json`);
+}
+
+export function readRecord(layout: StoreLayout, app: string, id: SnapshotId): SnapshotRecord | undefined {
+  return readSealed(nameRecord(layout, app, id)) as SnapshotRecord | undefined;
+}
+
+export function writeRecord(layout: StoreLayout, record: SnapshotRecord): void {
+  writeSealed(nameRecord(layout, record.app, record.id), record);
+}
+
+/** All records, newest first. */
+export function listRecords(layout: StoreLayout): readonly SnapshotRecord[] {
+  return listIfThere(layout.folder('records'))
+    .map((name) => readSealed(path.join(layout.folder('records'), name)) as SnapshotRecord | undefined)
+    .filter((record) => record !== undefined)
+    .sort((a, b) => compareText(b.createdAt, a.createdAt) || compareText(a.app, b.app) || compareText(a.id, b.id));
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

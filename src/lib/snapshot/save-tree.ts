@@ -1,0 +1,129 @@
+import {createHash} from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import {listIfThere, readIfThere, writeDurably} from './durable-file.js';
+import type {Entry, Manifest} from './manifest.js';
+import {renderManifest, snapshotId} from './manifest-text.js';
+import {ObjectCatalog} from './object-catalog.js';
+import {ObjectWriter} from './object-writer.js';
+import {readFiles, refuseMoved} from './read-files.js';
+import {readRecord, writeRecord} from './records.js';
+import {type ReadFile, StatIndex, writeStatIndex} from './stat-index.js';
+import type {SnapshotRecord} from './store.js';
+import type {StoreLayout} from './store-layout.js';
+import {holdStore} from './store-lock.js';
+import type {WalkedFile, WalkedTree} from './walked-tree.js';
+
+export interface SaveOptions {
+  readonly tree: WalkedTree;
+  readonly app: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+export interface SavedSnapshot {
+  readonly record: SnapshotRecord;
+  readonly manifest: Manifest;
+  /** Bytes of files that no snapshot of this store had before. */
+  readonly newBytes: number;
+  readonly newFiles: number;
+  /** Files whose content was in the store already, or twice in the tree. */
+  readonly reusedFiles: number;
+}
+
+/** A save waits this long for a prune to end. */
+const lockWaitMs = 120_000;
+
+/**
+ * Saves a tree: objects first, then the manifest, then the record, each durable before the next. A kill, a full disk or an
+ * abort at any point leaves a valid store without this snapshot.
+ */
+export function saveTree(layout: StoreLayout, options: SaveOptions): Promise<SavedSnapshot> {
+  const {now, signal} = options;
+  return layout.guard(async () => {
+    layout.prepare(now());
+    return holdStore({directory: layout.folder('locks'), kind: 'save', now, waitMs: lockWaitMs, signal}, () => save(layout, options));
+  });
+}
+
+async function save(layout: StoreLayout, {tree, app, labels, now, signal}: SaveOptions): Promise<SavedSnapshot> {
+  const startedMs = now();
+  const indexFile = path.join(layout.folder('index'), createHash('sha256').update(tree.root).digest('hex'));
+  const index = StatIndex.load(indexFile);
+  const catalog = new LazyCatalog(layout);
+  const writer = new ObjectWriter(layout, (digest, size) => catalog.get().has(digest, size));
+  try {
+    const recall = index === undefined ? () => undefined : chooseRecall(layout, index, catalog);
+    const {files, read} = await readFiles({tree, writer, recall, now, signal});
+    refuseMoved(tree);
+    signal.throwIfAborted();
+    writer.finish();
+    const {text, manifest} = makeManifest(tree, files);
+    if (readIfThere(layout.snapshot(manifest.id))?.equals(Buffer.from(text)) !== true) writeDurably(layout.snapshot(manifest.id), text);
+    const record = makeRecord(layout, manifest, app, labels, new Date(now()));
+    writeRecord(layout, record);
+    if (read > 0 || index?.snapshot !== manifest.id) writeStatIndex(indexFile, files, manifest.id, startedMs);
+    return {record, manifest, newBytes: writer.newBytes, newFiles: writer.newFiles, reusedFiles: manifest.files - writer.newFiles};
+  } finally {
+    writer.abort();
+    catalog.close();
+  }
+}
+
+class LazyCatalog {
+  readonly #layout: StoreLayout;
+  #catalog: ObjectCatalog | undefined;
+
+  constructor(layout: StoreLayout) {
+    this.#layout = layout;
+  }
+
+  get(): ObjectCatalog {
+    this.#catalog ??= ObjectCatalog.load(this.#layout);
+    return this.#catalog;
+  }
+
+  close(): void {
+    this.#catalog?.close();
+  }
+}
+
+/** What a kept snapshot holds is in the store, unless something was found damaged: then each object is looked for. */
+function chooseRecall(layout: StoreLayout, index: StatIndex, catalog: LazyCatalog): (file: WalkedFile) => ReturnType<StatIndex['match']> {
+  const isKept = fs.existsSync(layout.snapshot(index.snapshot));
+  if (isKept && listIfThere(layout.folder('quarantine')).length === 0) return (file) => index.match(file);
+  return (file) => {
+    const digest = index.match(file);
+    return digest !== undefined && catalog.get().has(digest, file.size) ? digest : undefined;
+  };
+}
+
+function makeManifest(tree: WalkedTree, files: readonly ReadFile[]): {readonly text: string; readonly manifest: Manifest} {
+  let next = 0;
+  let bytes = 0;
+  const entries = tree.entries.map((walked): Entry => {
+    if (walked.kind === 'link') return walked;
+    if (walked.kind === 'directory') return {kind: 'directory', path: walked.path, mode: walked.mode};
+    const read = files[next];
+    next += 1;
+    if (read?.file.path !== walked.path) throw new Error(`"${walked.path}" was not read`);
+    const {path: name, mode, size} = read.file;
+    bytes += size;
+    return {kind: 'file', path: name, mode, size, digest: read.digest};
+  });
+  const text = renderManifest(entries);
+  return {text, manifest: {id: snapshotId(text), entries, files: files.length, bytes}};
+}
+
+/** The same tree saved again is the newest again; labels add up. */
+function makeRecord(
+  layout: StoreLayout,
+  {id, files, bytes}: Manifest,
+  app: string,
+  labels: SaveOptions['labels'],
+  at: Date,
+): SnapshotRecord {
+  const earlier = readRecord(layout, app, id);
+  return {id, app, createdAt: at.toISOString(), labels: {...earlier?.labels, ...labels}, files, bytes};
+}

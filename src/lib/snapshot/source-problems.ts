@@ -1,0 +1,54 @@
+import {DroverError, type Problem} from '../errors/drover-error.js';
+
+const limit = 20;
+
+/** Collects everything that is wrong with a tree, so that it is told at once; at most 20 by name. */
+export class SourceProblems {
+  readonly #problems: Problem[] = [];
+  readonly #source: string;
+  #more = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  /** `what` is the end of a sentence that starts with the path. */
+  add(path: string, what: string, fix: string): void {
+    if (this.#problems.length >= limit) this.#more += 1;
+    else this.#problems.push({code: 'invalid-source', message: `"${path}" in ${this.#source} ${what}`, fix});
+  }
+
+  /** A name that is no UTF-8 has no text form: its bytes are shown. */
+  addBytes(directory: string, name: Buffer): void {
+    const shown = [...name].map((byte) =>
+      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `<${byte.toString(16).padStart(2, '0')}>`,
+    );
+    this.add(
+      `${directory}${shown.join('')}`,
+      `has a name that is not valid UTF-8 (hex ${name.toString('hex')})`,
+      'rename it, or ignore it',
+    );
+  }
+
+  throwAny(): void {
+    const [first, ...rest] = this.#problems;
+    if (first === undefined) return;
+    const more: Problem[] = this.#more === 0 ? [] : [{code: 'invalid-source', message: `and ${this.#more} more in ${this.#source}`}];
+    throw new DroverError(first, ...rest, ...more);
+  }
+}
+
+/** Collects warnings; at most 20 are kept, the rest is counted. */
+export class SourceWarnings {
+  readonly #lines: string[] = [];
+  #more = 0;
+
+  add(line: string): void {
+    if (this.#lines.length >= limit) this.#more += 1;
+    else this.#lines.push(line);
+  }
+
+  list(): readonly string[] {
+    return this.#more === 0 ? this.#lines : [...this.#lines, `and ${this.#more} more warnings`];
+  }
+}

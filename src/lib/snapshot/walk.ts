@@ -1,0 +1,191 @@
+import fs from 'node:fs';
+import {setImmediate as yieldToOthers} from 'node:timers/promises';
+import {DroverError} from '../errors/drover-error.js';
+import {readErrorCode} from './error-code.js';
+import {compileIgnores, defaultIgnores, type Ignores, splitIgnoreFile} from './ignore-rules.js';
+import {findSecrets} from './likely-secrets.js';
+import {judgeLinks} from './link-check.js';
+import {compareBytewise} from './manifest-text.js';
+import {explainComponent, explainTarget} from './path-grammar.js';
+import {SourceProblems, SourceWarnings} from './source-problems.js';
+import type {WalkedEntry, WalkedTree} from './walked-tree.js';
+
+export interface WalkOptions {
+  /** The directory to list. */
+  readonly source: string;
+  /** Patterns of gitignore's grammar; they come after the default ones and before those of `.droverignore` in the source. */
+  readonly ignore: readonly string[];
+  /** More entries than this are refused. */
+  readonly maxEntries: number;
+  readonly allowEmpty: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Lists a tree. Everything that a snapshot could not reproduce is refused at once (`invalid-source`); a missing source is
+ * `not-found`. Links are read, never followed.
+ */
+export async function walkTree(options: WalkOptions): Promise<WalkedTree> {
+  const {source, signal} = options;
+  const {root, stamp} = openSource(source);
+  const walk = new Walk(source, root, compileIgnores([...defaultIgnores, ...options.ignore, ...readIgnoreFile(source, root)]));
+  const directories = [''];
+  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
+    signal.throwIfAborted();
+    walk.list(directory, directories);
+    if (walk.entries.length > options.maxEntries) {
+      const limit = options.maxEntries.toLocaleString('en-US');
+      throw invalid(`source ${source} holds more than ${limit} entries`, 'ignore some, or raise maxEntries');
+    }
+    await yieldToOthers();
+  }
+  const entries = sortEntries(walk.entries);
+  judgeLinks(entries, walk.problems, walk.warnings);
+  walk.problems.throwAny();
+  if (entries.length === 0 && !options.allowEmpty) {
+    const why = walk.ignored === 0 ? 'is empty' : `is empty but for ${walk.ignored} ignored entries`;
+    throw invalid(`source ${source} ${why}`, 'build first, or pass --allow-empty');
+  }
+  findSecrets(root, entries, walk.warnings);
+  return {root, source, entries, rootStamp: stamp, ignored: walk.ignored, warnings: walk.warnings.list()};
+}
+
+function invalid(message: string, fix: string): DroverError {
+  return new DroverError({code: 'invalid-source', message, fix});
+}
+
+function openSource(source: string): {readonly root: string; readonly stamp: WalkedTree['rootStamp']} {
+  try {
+    const root = fs.realpathSync(source);
+    const stat = fs.statSync(root);
+    if (!stat.isDirectory()) throw invalid(`source ${source} is not a directory`, 'name the directory that holds the tree');
+    return {root, stamp: {mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs}};
+  } catch (error) {
+    const code = readErrorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new DroverError({code: 'not-found', message: `source ${source} does not exist`, fix: 'build first, or correct "source"'});
+    }
+    if (code !== undefined) throw invalid(`source ${source} cannot be read (${code})`, 'make it readable for you');
+    throw error;
+  }
+}
+
+function readIgnoreFile(source: string, root: string): readonly string[] {
+  try {
+    return splitIgnoreFile(fs.readFileSync(`${root}/.droverignore`, 'utf8'));
+  } catch (error) {
+    const code = readErrorCode(error);
+    if (code === 'ENOENT') return [];
+    if (code !== undefined) throw invalid(`${source}/.droverignore cannot be read (${code})`, 'make it a readable file');
+    throw error;
+  }
+}
+
+function sortEntries(entries: WalkedEntry[]): readonly WalkedEntry[] {
+  const beyondBmp = entries.some(({path}) => /[\ud800-\udfff]/.test(path));
+  return entries.sort(beyondBmp ? (a, b) => compareBytewise(a.path, b.path) : (a, b) => (a.path < b.path ? -1 : 1));
+}
+
+class Walk {
+  readonly entries: WalkedEntry[] = [];
+  readonly problems: SourceProblems;
+  readonly warnings = new SourceWarnings();
+  ignored = 0;
+  readonly #root: string;
+  readonly #ignores: Ignores;
+
+  constructor(source: string, root: string, ignores: Ignores) {
+    this.problems = new SourceProblems(source);
+    this.#root = root;
+    this.#ignores = ignores;
+  }
+
+  /** Takes in what one directory holds; directories in it are pushed to `later`. `directory` is empty or ends in `/`. */
+  list(directory: string, later: string[]): void {
+    let names: readonly string[];
+    try {
+      names = this.#readNames(directory);
+    } catch (error) {
+      const code = readErrorCode(error);
+      if (code === undefined) throw error;
+      this.problems.add(directory || '.', `cannot be read (${code})`, 'make it readable, or ignore it');
+      return;
+    }
+    for (const name of names) this.#take(`${directory}${name}`, name, later);
+  }
+
+  /** As text where that is faithful: a decoder that met a bad byte leaves U+FFFD, and then the bytes are looked at. */
+  #readNames(directory: string): readonly string[] {
+    const names = fs.readdirSync(`${this.#root}/${directory}`);
+    if (!names.some((name) => name.includes('\ufffd'))) return names;
+    const faithful: string[] = [];
+    for (const bytes of fs.readdirSync(`${this.#root}/${directory}`, {encoding: 'buffer'})) {
+      const name = bytes.toString();
+      if (Buffer.from(name).equals(bytes)) faithful.push(name);
+      else if (this.#ignores(`${directory}${name}`, false)) this.ignored += 1;
+      else this.problems.addBytes(directory, bytes);
+    }
+    return faithful;
+  }
+
+  #take(path: string, name: string, later: string[]): void {
+    let stat: fs.Stats;
+    try {
+      stat = fs.lstatSync(`${this.#root}/${path}`);
+    } catch (error) {
+      const code = readErrorCode(error);
+      if (code === undefined) throw error;
+      const what = code === 'ENOENT' ? 'vanished while the tree was read' : `cannot be read (${code})`;
+      this.problems.add(path, what, 'stop what writes there, or ignore it');
+      return;
+    }
+    const isDirectory = stat.isDirectory();
+    if (this.#ignores(path, isDirectory)) {
+      this.ignored += 1;
+      return;
+    }
+    const why = explainComponent(name, path);
+    if (why !== undefined) this.problems.add(path, why, 'rename it, or ignore it');
+    else if (isDirectory) this.#takeDirectory(path, stat, later);
+    else if (stat.isFile()) this.#takeFile(path, stat);
+    else if (stat.isSymbolicLink()) this.#takeLink(path);
+    else this.problems.add(path, `is a ${nameKind(stat)}`, 'remove it, or ignore it');
+  }
+
+  #takeDirectory(path: string, stat: fs.Stats, later: string[]): void {
+    if ((stat.mode & 0o500) !== 0o500) {
+      this.problems.add(path, `has mode ${showMode(stat)}: its owner cannot list it`, 'chmod u+rx it, or ignore it');
+      return;
+    }
+    this.entries.push({kind: 'directory', path, mode: stat.mode & 0o555, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs});
+    later.push(`${path}/`);
+  }
+
+  #takeFile(path: string, stat: fs.Stats): void {
+    if ((stat.mode & 0o400) === 0) {
+      this.problems.add(path, `has mode ${showMode(stat)}: its owner cannot read it`, 'chmod u+r it, or ignore it');
+      return;
+    }
+    if ((stat.mode & 0o6000) !== 0) this.warnings.add(`the set-id bits of "${path}" (mode ${showMode(stat)}) are dropped`);
+    const {size, mtimeMs, ctimeMs, ino} = stat;
+    this.entries.push({kind: 'file', path, mode: stat.mode & 0o555, size, mtimeMs, ctimeMs, ino});
+  }
+
+  #takeLink(path: string): void {
+    const bytes = fs.readlinkSync(`${this.#root}/${path}`, {encoding: 'buffer'});
+    const target = bytes.toString();
+    const why = Buffer.from(target).equals(bytes) ? explainTarget(target) : `is not valid UTF-8 (hex ${bytes.toString('hex')})`;
+    if (why === undefined) this.entries.push({kind: 'link', path, target});
+    else this.problems.add(path, `is a link whose target "${target}" ${why}`, 'make it relative and inside the tree, or ignore it');
+  }
+}
+
+function showMode(stat: fs.Stats): string {
+  return (stat.mode & 0o7777).toString(8).padStart(4, '0');
+}
+
+function nameKind(stat: fs.Stats): string {
+  if (stat.isFIFO()) return 'named pipe';
+  if (stat.isSocket()) return 'socket';
+  return stat.isBlockDevice() || stat.isCharacterDevice() ? 'device' : 'special file';
+}

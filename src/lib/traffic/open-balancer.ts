@@ -1,0 +1,32 @@
+import type {Link} from '../host/link.js';
+import type {Drain} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
+import type {Balancer} from './balancer.js';
+import {createExecBalancer} from './exec-balancer.js';
+import {createFileBalancer} from './file-balancer.js';
+import {createHaproxyBalancer} from './haproxy-balancer.js';
+import {createNoBalancer} from './no-balancer.js';
+import {type Pause, pause} from './pause.js';
+
+export interface BalancerOptions {
+  /** Hosts that `drain.on` selects; empty where the setting has no `on`. */
+  readonly balancerHosts: readonly Host[];
+  /** The app's root on its hosts. */
+  readonly root: string;
+  readonly open: (host: Host, signal: AbortSignal) => Promise<Link>;
+  readonly sleep?: Pause;
+}
+
+/** The door of this room to balancers: chooses by `drain.kind`; without `drain`, hosts are in rotation always. */
+export function openBalancer(drain: Drain | undefined, {balancerHosts, root, open, sleep = pause}: BalancerOptions): Balancer {
+  switch (drain?.kind) {
+    case undefined:
+      return createNoBalancer();
+    case 'haproxy':
+      return createHaproxyBalancer({drain, balancerHosts, open, sleep});
+    case 'file':
+      return createFileBalancer({drain, root, open, sleep});
+    case 'exec':
+      return createExecBalancer({drain, balancerHosts, open, sleep});
+  }
+}

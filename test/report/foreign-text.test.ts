@@ -1,0 +1,40 @@
+import fc from 'fast-check';
+import {describe, expect, it} from 'vitest';
+import {cleanLines, cleanText, defuse} from '../../src/lib/report/foreign-text.js';
+import {escapeMarkup} from '../../src/lib/report/markup.js';
+
+describe('foreign text', () => {
+  it.each([
+    ['::error::gotcha', '\\::error::gotcha'],
+    ['  ::set-output name=x::y', '  \\::set-output name=x::y'],
+    ['a ##[group]b', 'a #\\#[group]b'],
+    ['##vso[task.setvariable]x', '#\\#vso[task.setvariable]x'],
+    ['a::b 1::2', 'a::b 1::2'],
+    ['# heading ## not', '# heading ## not'],
+  ])('%j is printed as %j', (text, expected) => {
+    expect(cleanText(text)).toBe(expected);
+  });
+
+  it('has no line that a CI system or a terminal would act upon, whatever it is', () => {
+    const piece = fc.constantFrom('::', '##[', '##vso[', '#', ' ', '\n', '\r', '\u001b]0;x\u0007', '\u202e', 'text', 'error');
+    fc.assert(
+      fc.property(
+        fc.array(piece).map((pieces) => pieces.join('')),
+        (text) => {
+          for (const line of cleanLines(text)) {
+            expect(line).not.toMatch(/^\s*::|##\w*\[/);
+            // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there
+            expect(line).not.toMatch(/[\u0000-\u001f\u202e]/);
+            expect(defuse(line)).toBe(line);
+          }
+        },
+      ),
+    );
+  });
+
+  it('cannot leave a piece of markup', () => {
+    expect(escapeMarkup(`<img src=x onerror="alert('1')">&\u001b`)).toBe(
+      '&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;\\x1b',
+    );
+  });
+});

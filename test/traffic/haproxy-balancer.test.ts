@@ -1,0 +1,301 @@
+import {once} from 'node:events';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {type IncomingMessage, request, type ServerResponse} from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {DroverError} from '../../src/lib/errors/drover-error.js';
+import type {Drain} from '../../src/lib/inventory/app.js';
+import type {Host} from '../../src/lib/inventory/host.js';
+import type {Balancer} from '../../src/lib/traffic/balancer.js';
+import {createHaproxyBalancer} from '../../src/lib/traffic/haproxy-balancer.js';
+import {parseServersState, readServerState} from '../../src/lib/traffic/haproxy-state.js';
+import {pause} from '../../src/lib/traffic/pause.js';
+import {type HaproxyProcess, type HaproxySetup, hasHaproxy, poll, startHaproxy} from './haproxy-process.js';
+import {linkLocally, makeHost, patiently} from './local-machine.js';
+import {serveWeb, type WebServer} from './web-server.js';
+
+const web1 = makeHost('web1');
+const web2 = makeHost('web2');
+const web3 = makeHost('web3');
+
+describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
+  let directory: string;
+  const webs: WebServer[] = [];
+  /** Requests that the web servers hold open, by path. */
+  const held: {request: IncomingMessage; response: ServerResponse}[] = [];
+  const running: HaproxyProcess[] = [];
+
+  beforeAll(async () => {
+    directory = await mkdtemp(path.join(os.tmpdir(), 'drover-haproxy-'));
+    for (let index = 0; index < 3; index += 1) {
+      webs.push(
+        await serveWeb((incoming, response) => {
+          if (incoming.url === '/slow') held.push({request: incoming, response});
+          else response.end(`web${index + 1}`);
+        }),
+      );
+    }
+  });
+
+  afterEach(async () => {
+    for (const {response} of held.splice(0)) response.destroy();
+    await Promise.all(running.splice(0).map((process) => process.stop()));
+  });
+
+  afterAll(async () => {
+    await Promise.all(webs.map((web) => web.stop()));
+    await rm(directory, {recursive: true, force: true});
+  });
+
+  const servers = (...names: string[]): string[] => names.map((name, index) => `server ${name} 127.0.0.1:${webs[index]?.port}`);
+
+  const start = async (setup: Partial<HaproxySetup> = {}): Promise<HaproxyProcess> => {
+    const process = await startHaproxy({directory, name: `lb${running.length + 1}`, backend: servers('web1', 'web2', 'web3'), ...setup});
+    running.push(process);
+    return process;
+  };
+
+  /** Each process is a balancer host `lb1`, `lb2`… that carries its own socket under the path of the settings. */
+  const balance = (processes: readonly {readonly socket: string}[], settings: Partial<Extract<Drain, {kind: 'haproxy'}>> = {}, admitTimeoutMs?: number): Balancer => {
+    const balancerHosts = processes.map((_, index) => makeHost(`lb${index + 1}`));
+    return createHaproxyBalancer({
+      drain: {kind: 'haproxy', socket: '/run/admin.sock', backend: 'app', on: 'role:balancer', servers: {}, waitMs: 10_000, then: 'close', ...settings},
+      balancerHosts,
+      open: async (host) => {
+        const link = linkLocally(host);
+        const socket = processes[balancerHosts.indexOf(host)]?.socket ?? '/nowhere';
+        return {...link, dial: (_target, signal) => link.dial({kind: 'unix', path: socket}, signal)};
+      },
+      sleep: pause,
+      ...(admitTimeoutMs === undefined ? {} : {admitTimeoutMs}),
+    });
+  };
+
+  const stateOf = async (process: HaproxyProcess, name: string): Promise<string | undefined> => {
+    const server = parseServersState(await process.ask('show servers state app'))?.find((candidate) => candidate.name === name);
+    return server === undefined ? undefined : readServerState(server);
+  };
+
+  /** A long poll through the balancer that is certainly with a web server when this returns. */
+  const holdSession = async (process: HaproxyProcess): Promise<{ended: Promise<unknown>; web: number}> => {
+    const before = held.length;
+    const asking = request({host: '127.0.0.1', port: process.port, path: '/slow', agent: false});
+    const ended = Promise.race([once(asking, 'response').then(([response]) => (response as IncomingMessage).statusCode), once(asking, 'error')]);
+    asking.end();
+    await poll(async () => held.length, (count) => count > before);
+    const port = held.at(-1)?.request.socket.localPort;
+    return {ended, web: webs.findIndex((web) => web.port === port)};
+  };
+
+  const failureOf = async (work: Promise<unknown>): Promise<DroverError> => {
+    const error = await work.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error instanceof DroverError) return error;
+    throw new Error(`expected a DroverError, got ${String(error)}`);
+  };
+
+  const namedHost = (index: number): Host => [web1, web2, web3][index] ?? web1;
+
+  it('drains into maintenance on all balancers and admits again', async () => {
+    const [one, two] = [await start(), await start()];
+    const balancer = balance([one, two]);
+    expect(await balancer.preflight([web1, web2, web3], patiently)).toEqual([]);
+    expect(await balancer.drain(web1, patiently)).toEqual({cut: 0});
+    expect([await stateOf(one, 'web1'), await stateOf(two, 'web1')]).toEqual(['out', 'out']);
+    expect((await balancer.read([web1, web2], patiently)).map(({state}) => state)).toEqual(['out', 'in']);
+    await balancer.admit(web1, patiently);
+    await balancer.admit(web1, patiently);
+    expect([await stateOf(one, 'web1'), await stateOf(two, 'web1')]).toEqual(['in', 'in']);
+  });
+
+  it('waits for an open session, and the drained host gets no new one', async () => {
+    const one = await start();
+    const session = await holdSession(one);
+    const host = namedHost(session.web);
+    const draining = balance([one], {waitMs: 20_000}).drain(host, patiently);
+    await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+    const answers = await Promise.all(Array.from({length: 6}, async () => (await fetch(`http://127.0.0.1:${one.port}/`)).text()));
+    expect(answers).not.toContain(host.name);
+    held[0]?.response.end('done');
+    expect(await session.ended).toBe(200);
+    expect(await draining).toEqual({cut: 0});
+  });
+
+  it('G4: cuts what is left after the wait when the policy is close, and counts it', async () => {
+    const one = await start();
+    const session = await holdSession(one);
+    const host = namedHost(session.web);
+    expect(await balance([one], {waitMs: 300}).drain(host, patiently)).toEqual({cut: 1});
+    expect(await session.ended).not.toBe(200);
+    expect(await stateOf(one, host.name)).toBe('out');
+  });
+
+  it('G4: puts the host back and refuses when the policy is abort', async () => {
+    const one = await start();
+    const session = await holdSession(one);
+    const host = namedHost(session.web);
+    const error = await failureOf(balance([one], {waitMs: 300, then: 'abort'}).drain(host, patiently));
+    expect(error.message).toBe(`${host.name} still has 1 open session after 0.3 s, and drain.then is "abort"`);
+    expect(await stateOf(one, host.name)).toBe('in');
+    held[0]?.response.end('done');
+    expect(await session.ended).toBe(200);
+  });
+
+  it('refuses to drain the last server in rotation, and a backup server does not count', async () => {
+    const backup = `server sorry 127.0.0.1:${webs[2]?.port} backup`;
+    const one = await start({backend: [...servers('web1', 'web2'), backup]});
+    const balancer = balance([one]);
+    await balancer.drain(web1, patiently);
+    const error = await failureOf(balancer.drain(web2, patiently));
+    expect(error.message).toBe('web2 is the last server in rotation in backend "app" of lb1');
+    expect(await stateOf(one, 'web2')).toBe('in');
+  });
+
+  it('drains a host that is out already without touching it', async () => {
+    const one = await start();
+    await one.ask('set server app/web1 state maint');
+    expect(await balance([one]).drain(web1, patiently)).toEqual({cut: 0});
+    expect(await stateOf(one, 'web1')).toBe('out');
+  });
+
+  it('G3: drains nowhere when one of two balancers does not answer', async () => {
+    const one = await start();
+    const balancer = balance([one, {socket: path.join(directory, 'absent.sock')}]);
+    const error = await failureOf(balancer.drain(web1, patiently));
+    expect(error.code).toBe('unreachable');
+    expect(await stateOf(one, 'web1')).toBe('in');
+    expect(await balancer.preflight([web1], patiently)).toEqual([expect.stringContaining('lb2: cannot open')]);
+  });
+
+  it('G3: puts back what was drained when another balancer refuses the order', async () => {
+    const one = await start();
+    const two = await start({level: 'operator'});
+    const error = await failureOf(balance([one, two]).drain(web1, patiently));
+    expect(error.problems[0].message).toContain('asked "set server app/web1 state drain": answered "Permission denied"');
+    expect(await stateOf(one, 'web1')).toBe('in');
+  });
+
+  it('puts the host back when the wait is aborted', async () => {
+    const one = await start();
+    const session = await holdSession(one);
+    const host = namedHost(session.web);
+    const controller = new AbortController();
+    const draining = balance([one]).drain(host, controller.signal);
+    await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+    controller.abort(new Error('second Ctrl-C'));
+    await expect(draining).rejects.toThrow();
+    expect(await stateOf(one, host.name)).toBe('in');
+  });
+
+  it('repeats an order that a reload in the middle of the wait made HAProxy forget', async () => {
+    const one = await start();
+    const session = await holdSession(one);
+    const host = namedHost(session.web);
+    const draining = balance([one], {waitMs: 20_000}).drain(host, patiently);
+    await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+    await one.reload();
+    expect(await draining).toEqual({cut: 0});
+    expect(await stateOf(one, host.name)).toBe('out');
+  });
+
+  it('gives up, and leaves the host in rotation, when something sets it ready again and again', async () => {
+    const one = await start();
+    const session = await holdSession(one);
+    const host = namedHost(session.web);
+    const draining = failureOf(balance([one], {waitMs: 20_000}).drain(host, patiently));
+    for (let time = 0; time < 2; time += 1) {
+      await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+      await one.ask(`set server app/${host.name} state ready`);
+    }
+    expect((await draining).message).toContain(`forgot "state drain" of server "${host.name}" twice`);
+    expect(await stateOf(one, host.name)).toBe('in');
+  });
+
+  it('says which balancer does not see an admitted host as up, and why', async () => {
+    const dead = await serveWeb(() => undefined);
+    await dead.stop();
+    const one = await start({backend: [...servers('web1', 'web2'), `server web3 127.0.0.1:${dead.port} check inter 50ms fall 1`]});
+    await poll(() => stateOf(one, 'web3'), (state) => state === 'down');
+    const error = await failureOf(balance([one], {}, 300).admit(web3, patiently));
+    expect(error.message).toBe('web3 is not up 0.3 s after it was set ready: down (L4CON Connection refused) at lb1');
+  });
+
+  it('admits a server that the configuration disables', async () => {
+    const one = await start({backend: [...servers('web1', 'web2'), `server web3 127.0.0.1:${webs[2]?.port} disabled`]});
+    const balancer = balance([one]);
+    expect((await balancer.read([web3], patiently))[0]?.state).toBe('out');
+    await balancer.admit(web3, patiently);
+    expect((await balancer.read([web3], patiently))[0]?.state).toBe('in');
+  });
+
+  it('G13: finds hosts by first label, by map and by address, and names what it cannot find', async () => {
+    const one = await start({
+      backend: [`server w1 127.0.0.11:80`, `server web2 127.0.0.12:80`, `server other 127.0.0.13:80`, `server a 127.0.0.14:80`, `server b 127.0.0.14:81`, 'backend api', 'server w4 127.0.0.14:82'],
+    });
+    const byLabel = makeHost('web2.eu.example.com');
+    const byAddress = makeHost('shop1', {address: '127.0.0.11'});
+    const byMap = makeHost('shop3');
+    const balancer = balance([one], {servers: {shop3: 'other', shop9: 'w9'}});
+    expect(await balancer.preflight([byLabel, byAddress, byMap], patiently)).toEqual([]);
+    const list = 'servers: w1, web2, other, a, b';
+    const crossed = makeHost('web2', {address: '127.0.0.13'});
+    const double = makeHost('shop4', {address: '127.0.0.14'});
+    expect(await balancer.preflight([makeHost('web7'), makeHost('shop9'), crossed, double], patiently)).toEqual([
+      `host web7 has no server in backend "app" of lb1; ${list}`,
+      `host shop9 is mapped to server "w9", which is not in backend "app" of lb1; ${list}`,
+      'host web2 has the name of server "web2" (127.0.0.12:80) and the address of server "other" (127.0.0.13:80) in backend "app" of lb1; say which in drain.haproxy.servers',
+      'host shop4 has the address of 2 servers in backend "app" of lb1: a (127.0.0.14:80), b (127.0.0.14:81) (also api/w4); say which in drain.haproxy.servers',
+    ]);
+    expect(await balancer.preflight([byLabel, makeHost('web2.us.example.com')], patiently)).toEqual([
+      'hosts web2.eu.example.com and web2.us.example.com are both server "web2" in backend "app" of lb1; say which is which in drain.haproxy.servers',
+    ]);
+  });
+
+  it('never takes a server of another silo for a host of the same first label', async () => {
+    const [eu, us] = [await start(), await start()];
+    const balancers = [makeHost('lb-eu', {silo: 'eu'}), makeHost('lb-us', {silo: 'us'})];
+    const sockets = [eu.socket, us.socket];
+    const balancer = createHaproxyBalancer({
+      drain: {kind: 'haproxy', socket: '/run/admin.sock', backend: 'app', on: 'role:balancer', servers: {}, waitMs: 1_000, then: 'close'},
+      balancerHosts: balancers,
+      open: async (host) => {
+        const link = linkLocally(host);
+        return {...link, dial: (_target, signal) => link.dial({kind: 'unix', path: sockets[balancers.indexOf(host)] ?? ''}, signal)};
+      },
+      sleep: pause,
+    });
+    const hosts = [makeHost('web1.eu', {silo: 'eu'}), makeHost('web1.us', {silo: 'us'})];
+    expect(await balancer.preflight(hosts, patiently)).toEqual([]);
+    await balancer.drain(makeHost('web1.us', {silo: 'us'}), patiently);
+    expect([await stateOf(eu, 'web1'), await stateOf(us, 'web1')]).toEqual(['in', 'out']);
+  });
+
+  it('G1: preflight tells a socket without permission, the master socket and a missing backend apart', async () => {
+    const [one, two] = [await start({level: 'operator'}), await start()];
+    expect(await balance([one]).preflight([web1], patiently)).toEqual([expect.stringContaining('gives level "operator", not "admin"')]);
+    expect(await balance([{socket: two.masterSocket}]).preflight([web1], patiently)).toEqual([
+      expect.stringMatching(/HAProxy on lb1 .* answered "show servers state" with "Unknown command.*not the master's/),
+    ]);
+    expect(await balance([two], {backend: 'shop'}).preflight([web1], patiently)).toEqual(['lb1 has no backend "shop" with servers; backends: app']);
+    expect(await balance([]).preflight([web1], patiently)).toEqual(['no host is selected as balancer by drain.haproxy.on "role:balancer"']);
+  });
+
+  it('G1: a worker that hangs is a problem within the deadline, and nothing is drained', async () => {
+    const [one, two] = [await start(), await start()];
+    process.kill(two.pid, 'SIGSTOP');
+    try {
+      const error = await failureOf(balance([one, two]).drain(web1, patiently));
+      expect(error.message).toMatch(/HAProxy on lb2 .*: no complete answer within 5 s/);
+      expect(await stateOf(one, 'web1')).toBe('in');
+    } finally {
+      process.kill(two.pid, 'SIGCONT');
+    }
+  });
+
+  it('refuses a backend name that could end a command', () => {
+    expect(() => balance([], {backend: 'app; shutdown sessions'})).toThrow('is not a name in HAProxy');
+  });
+});

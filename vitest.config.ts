@@ -1,0 +1,32 @@
+import {configDefaults, defineConfig} from 'vitest/config';
+
+const rig = ['test/rig/**/*.test.ts', 'test/end-to-end/**/*.test.ts'];
+const rigTimeoutMs = 10 * 60_000;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...rig],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: {groupOrder: 0},
+        },
+      },
+      {
+        // Real sshd, real proxies, one machine: one file at a time, after everything else.
+        test: {
+          name: 'rig',
+          include: rig,
+          fileParallelism: false,
+          testTimeout: rigTimeoutMs,
+          hookTimeout: rigTimeoutMs,
+          sequence: {groupOrder: 1},
+        },
+      },
+    ],
+  },
+});
