@@ -7,10 +7,7 @@ import {register} from 'tsx/esm/api';
 
 register();
 const root = fileURLToPath(new URL('..', import.meta.url));
-const pjson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-const config = await Config.load({
-  root,
-  ignoreManifest: true,
-  pjson: {...pjson, oclif: {...pjson.oclif, commands: './src/commands'}},
-});
+const built = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+const pjson = JSON.parse(built.replaceAll(/"\.\/dist\/([^"]*?)(\.js)?"/g, (_, file, js) => `"./src/${file}${js ? '.ts' : ''}"`));
+const config = await Config.load({root, ignoreManifest: true, pjson});
 await execute({loadOptions: config});

@@ -12,13 +12,18 @@ import {deployApp} from '../lib/operations/deploy-app.js';
 
 export default class Deploy extends BaseCommand {
   static override summary = 'Bring hosts to a snapshot, wave by wave, while the site stays online';
-  static override description = `Reads what every host serves, shows the plan, stages what is missing, and goes silo by silo, canary first. Each host: lease, drain,
+  static override description =
+    `Reads what every host serves, shows the plan, stages what is missing, and goes silo by silo, canary first. Each host: lease, drain,
 switch, restart, health, warm, admit, confirm. Never fewer hosts in rotation than the floor. A release that fails a gate is taken back from
 every host of this run. Hosts that have it already are left alone.
 
 Exit status: 0 every host converged; 4 refused; 5 leased by another run; 6 unreachable; 7 failed and rolled back clean; 8 failed, needs
 attention; 130 interrupted, resumable.`;
-  static override examples = ['drover deploy content --all', 'drover deploy content --all --plan-only', 'drover deploy code 9c21f0a --silo eu --yes --reason "fix checkout"'];
+  static override examples = [
+    'drover deploy content --all',
+    'drover deploy content --all --plan-only',
+    'drover deploy code 9c21f0a --silo eu --yes --reason "fix checkout"',
+  ];
   static override args = {
     app: Args.string({description: 'the app; may be left out when the project has one'}),
     snapshot: Args.string({description: 'id, start of an id, or latest', default: undefined}),
@@ -36,7 +41,7 @@ attention; 130 interrupted, resumable.`;
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Deploy);
     const skip = readSkips(flags);
-    const {project, inventory} = await loadBoth(flags, process.env, AbortSignal.timeout(60_000));
+    const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const {app, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
     const hosts = chooseHosts(inventory, flags, app);
     const store = openStore(project);
@@ -45,7 +50,7 @@ attention; 130 interrupted, resumable.`;
       project,
       inventory,
       flags,
-      env: process.env,
+      env: this.env,
       quietUntilApproved: !flags.yes,
       work: (conducted) =>
         deployApp(conducted.world, {

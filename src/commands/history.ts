@@ -10,6 +10,6 @@ export default class History extends BaseCommand {
 
   protected async execute(): Promise<Answer> {
     const {flags} = await this.parse(History);
-    return listHistory(flags.limit, process.env);
+    return listHistory(flags.limit, this.env);
   }
 }

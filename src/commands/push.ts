@@ -9,11 +9,16 @@ import {pushApp} from '../lib/operations/push-app.js';
 
 export default class Push extends BaseCommand {
   static override summary = 'Stage a snapshot on hosts, beside what is served';
-  static override description = `Builds one delta for each release that hosts start from, streams it to all of them, verifies every file there and makes it a
+  static override description =
+    `Builds one delta for each release that hosts start from, streams it to all of them, verifies every file there and makes it a
 release with one rename. What is served does not change. A push that was cut continues where it stopped.
 
 Exit status: 0 all hosts have it; 6 none could be reached; 8 some failed; 130 interrupted.`;
-  static override examples = ['drover push content --all', 'drover push content 9c21f0a --silo eu', 'drover push --hosts "web[01-12]" --concurrency 12'];
+  static override examples = [
+    'drover push content --all',
+    'drover push content 9c21f0a --silo eu',
+    'drover push --hosts "web[01-12]" --concurrency 12',
+  ];
   static override args = {
     app: Args.string({description: 'the app; may be left out when the project has one'}),
     snapshot: Args.string({description: 'id, start of an id, or latest', default: undefined}),
@@ -22,10 +27,17 @@ Exit status: 0 all hosts have it; 6 none could be reached; 8 some failed; 130 in
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Push);
-    const {project, inventory} = await loadBoth(flags, process.env, AbortSignal.timeout(60_000));
+    const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const {app, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
     const hosts = chooseHosts(inventory, flags, app);
     const store = openStore(project);
-    return conductRun({command: 'push', project, inventory, flags, env: process.env, work: ({world}) => pushApp(world, {app, store, snapshot, hosts})});
+    return conductRun({
+      command: 'push',
+      project,
+      inventory,
+      flags,
+      env: this.env,
+      work: ({world}) => pushApp(world, {app, store, snapshot, hosts}),
+    });
   }
 }

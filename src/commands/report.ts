@@ -11,6 +11,6 @@ export default class Report extends BaseCommand {
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Report);
-    return reportRun(args.run, flags.html, process.env);
+    return reportRun(args.run, flags.html, this.env);
   }
 }

@@ -11,7 +11,8 @@ import {resumeRun} from '../lib/operations/resume-run.js';
 
 export default class Resume extends BaseCommand {
   static override summary = 'Continue a run that did not end, from any machine';
-  static override description = `Everything it needs is on the hosts: their plan, their journals, what they serve. The machine that began the run is not needed, and
+  static override description =
+    `Everything it needs is on the hosts: their plan, their journals, what they serve. The machine that began the run is not needed, and
 if it is still alive its epoch fences it off. Without RUN the newest unfinished run is continued. A run that had turned back goes on back.
 
 Exit status: as of the run that is continued; 4 there is nothing to resume.`;
@@ -21,13 +22,13 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Resume);
-    const {project, inventory} = await loadBoth(flags, process.env, AbortSignal.timeout(60_000));
+    const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     return conductRun({
       command: 'resume',
       project,
       inventory,
       flags,
-      env: process.env,
+      env: this.env,
       quietUntilApproved: !flags.yes,
       work: (conducted) =>
         resumeRun(conducted.world, {

@@ -4,18 +4,23 @@ import {approvePlan} from '../lib/cli/approve-plan.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {chooseApp, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
-import {approvalFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {readReleasePrefix} from '../lib/cli/release-prefix.js';
+import {approvalFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
 import {rollbackApp} from '../lib/operations/rollback-app.js';
 
 export default class Rollback extends BaseCommand {
   static override summary = "Take hosts back to what each one's own journal calls last healthy";
-  static override description = `Same floors and gates as a deploy, without moving a byte. Only releases that were confirmed healthy on the host itself are gone back
+  static override description =
+    `Same floors and gates as a deploy, without moving a byte. Only releases that were confirmed healthy on the host itself are gone back
 to, after every file of them was verified. Rolling back twice changes nothing.
 
 Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention; 9 the release to go back to is damaged; 130 interrupted.`;
-  static override examples = ['drover rollback content --all', 'drover rollback content --all --to 4be1', 'drover rollback code --silo eu --yes --reason "errors since 10:31"'];
+  static override examples = [
+    'drover rollback content --all',
+    'drover rollback content --all --to 4be1',
+    'drover rollback code --silo eu --yes --reason "errors since 10:31"',
+  ];
   static override args = {app: Args.string({description: 'the app; may be left out when the project has one'})};
   static override flags = {
     ...projectFlags,
@@ -30,7 +35,7 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Rollback);
     const to = readReleasePrefix(flags.to);
-    const {project, inventory} = await loadBoth(flags, process.env, AbortSignal.timeout(60_000));
+    const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const app = chooseApp(project, args.app);
     const hosts = chooseHosts(inventory, flags, app);
     return conductRun({
@@ -38,7 +43,7 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
       project,
       inventory,
       flags,
-      env: process.env,
+      env: this.env,
       quietUntilApproved: !flags.yes,
       work: (conducted) =>
         rollbackApp(conducted.world, {

@@ -15,6 +15,6 @@ Exit status: 0 all hosts answered; 6 some did not.`;
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Status);
-    return conductStatus(args.app, flags, process.env);
+    return conductStatus(args.app, flags, this.env);
   }
 }

@@ -57,10 +57,23 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
   };
 
   /** Each process is a balancer host `lb1`, `lb2`… that carries its own socket under the path of the settings. */
-  const balance = (processes: readonly {readonly socket: string}[], settings: Partial<Extract<Drain, {kind: 'haproxy'}>> = {}, admitTimeoutMs?: number): Balancer => {
+  const balance = (
+    processes: readonly {readonly socket: string}[],
+    settings: Partial<Extract<Drain, {kind: 'haproxy'}>> = {},
+    admitTimeoutMs?: number,
+  ): Balancer => {
     const balancerHosts = processes.map((_, index) => makeHost(`lb${index + 1}`));
     return createHaproxyBalancer({
-      drain: {kind: 'haproxy', socket: '/run/admin.sock', backend: 'app', on: 'role:balancer', servers: {}, waitMs: 10_000, then: 'close', ...settings},
+      drain: {
+        kind: 'haproxy',
+        socket: '/run/admin.sock',
+        backend: 'app',
+        on: 'role:balancer',
+        servers: {},
+        waitMs: 10_000,
+        then: 'close',
+        ...settings,
+      },
       balancerHosts,
       open: async (host) => {
         const link = linkLocally(host);
@@ -81,9 +94,15 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
   const holdSession = async (process: HaproxyProcess): Promise<{ended: Promise<unknown>; web: number}> => {
     const before = held.length;
     const asking = request({host: '127.0.0.1', port: process.port, path: '/slow', agent: false});
-    const ended = Promise.race([once(asking, 'response').then(([response]) => (response as IncomingMessage).statusCode), once(asking, 'error')]);
+    const ended = Promise.race([
+      once(asking, 'response').then(([response]) => (response as IncomingMessage).statusCode),
+      once(asking, 'error'),
+    ]);
     asking.end();
-    await poll(async () => held.length, (count) => count > before);
+    await poll(
+      async () => held.length,
+      (count) => count > before,
+    );
     const port = held.at(-1)?.request.socket.localPort;
     return {ended, web: webs.findIndex((web) => web.port === port)};
   };
@@ -116,7 +135,10 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
     const session = await holdSession(one);
     const host = namedHost(session.web);
     const draining = balance([one], {waitMs: 20_000}).drain(host, patiently);
-    await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+    await poll(
+      () => stateOf(one, host.name),
+      (state) => state === 'draining',
+    );
     const answers = await Promise.all(Array.from({length: 6}, async () => (await fetch(`http://127.0.0.1:${one.port}/`)).text()));
     expect(answers).not.toContain(host.name);
     held[0]?.response.end('done');
@@ -184,7 +206,10 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
     const host = namedHost(session.web);
     const controller = new AbortController();
     const draining = balance([one]).drain(host, controller.signal);
-    await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+    await poll(
+      () => stateOf(one, host.name),
+      (state) => state === 'draining',
+    );
     controller.abort(new Error('second Ctrl-C'));
     await expect(draining).rejects.toThrow();
     expect(await stateOf(one, host.name)).toBe('in');
@@ -195,7 +220,10 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
     const session = await holdSession(one);
     const host = namedHost(session.web);
     const draining = balance([one], {waitMs: 20_000}).drain(host, patiently);
-    await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+    await poll(
+      () => stateOf(one, host.name),
+      (state) => state === 'draining',
+    );
     await one.reload();
     expect(await draining).toEqual({cut: 0});
     expect(await stateOf(one, host.name)).toBe('out');
@@ -207,7 +235,10 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
     const host = namedHost(session.web);
     const draining = failureOf(balance([one], {waitMs: 20_000}).drain(host, patiently));
     for (let time = 0; time < 2; time += 1) {
-      await poll(() => stateOf(one, host.name), (state) => state === 'draining');
+      await poll(
+        () => stateOf(one, host.name),
+        (state) => state === 'draining',
+      );
       await one.ask(`set server app/${host.name} state ready`);
     }
     expect((await draining).message).toContain(`forgot "state drain" of server "${host.name}" twice`);
@@ -218,7 +249,10 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
     const dead = await serveWeb(() => undefined);
     await dead.stop();
     const one = await start({backend: [...servers('web1', 'web2'), `server web3 127.0.0.1:${dead.port} check inter 50ms fall 1`]});
-    await poll(() => stateOf(one, 'web3'), (state) => state === 'down');
+    await poll(
+      () => stateOf(one, 'web3'),
+      (state) => state === 'down',
+    );
     const error = await failureOf(balance([one], {}, 300).admit(web3, patiently));
     expect(error.message).toBe('web3 is not up 0.3 s after it was set ready: down (L4CON Connection refused) at lb1');
   });
@@ -233,7 +267,15 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
 
   it('G13: finds hosts by first label, by map and by address, and names what it cannot find', async () => {
     const one = await start({
-      backend: [`server w1 127.0.0.11:80`, `server web2 127.0.0.12:80`, `server other 127.0.0.13:80`, `server a 127.0.0.14:80`, `server b 127.0.0.14:81`, 'backend api', 'server w4 127.0.0.14:82'],
+      backend: [
+        `server w1 127.0.0.11:80`,
+        `server web2 127.0.0.12:80`,
+        `server other 127.0.0.13:80`,
+        `server a 127.0.0.14:80`,
+        `server b 127.0.0.14:81`,
+        'backend api',
+        'server w4 127.0.0.14:82',
+      ],
     });
     const byLabel = makeHost('web2.eu.example.com');
     const byAddress = makeHost('shop1', {address: '127.0.0.11'});
@@ -279,7 +321,9 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
     expect(await balance([{socket: two.masterSocket}]).preflight([web1], patiently)).toEqual([
       expect.stringMatching(/HAProxy on lb1 .* answered "show servers state" with "Unknown command.*not the master's/),
     ]);
-    expect(await balance([two], {backend: 'shop'}).preflight([web1], patiently)).toEqual(['lb1 has no backend "shop" with servers; backends: app']);
+    expect(await balance([two], {backend: 'shop'}).preflight([web1], patiently)).toEqual([
+      'lb1 has no backend "shop" with servers; backends: app',
+    ]);
     expect(await balance([]).preflight([web1], patiently)).toEqual(['no host is selected as balancer by drain.haproxy.on "role:balancer"']);
   });
 

@@ -61,7 +61,8 @@ export async function startHaproxy(setup: HaproxySetup): Promise<HaproxyProcess>
     return /^Pid: (\d+)$/m.exec(info)?.[1];
   };
   const first = await poll(workerOf, (pid) => pid !== undefined);
-  const askMaster = () => askHaproxy({link, socket: masterSocket, command: 'show proc', timeoutMs: 5_000, signal: patiently}).catch(() => undefined);
+  const askMaster = () =>
+    askHaproxy({link, socket: masterSocket, command: 'show proc', timeoutMs: 5_000, signal: patiently}).catch(() => undefined);
   await poll(askMaster, (answer) => answer !== undefined);
   return {
     socket,

@@ -22,7 +22,9 @@ describe('askHaproxy()', () => {
   });
 
   /** Something that behaves on a socket as no real HAProxy does on demand. */
-  const answering = async (answer: (socket: Socket) => void): Promise<{link: ReturnType<typeof linkLocally>; socket: string; signal: AbortSignal}> => {
+  const answering = async (
+    answer: (socket: Socket) => void,
+  ): Promise<{link: ReturnType<typeof linkLocally>; socket: string; signal: AbortSignal}> => {
     const socket = path.join(directory, 'fake.sock');
     server = createServer({allowHalfOpen: true}, (connection) => {
       connection.on('error', () => undefined);
@@ -34,7 +36,9 @@ describe('askHaproxy()', () => {
 
   it('refuses an answer that broke off', async () => {
     const where = await answering((connection) => connection.end('1\n# be_id be_name\n'));
-    await expect(askHaproxy({...where, command: 'show servers state', timeoutMs: 5_000})).rejects.toThrow('the answer broke off after 18 bytes');
+    await expect(askHaproxy({...where, command: 'show servers state', timeoutMs: 5_000})).rejects.toThrow(
+      'the answer broke off after 18 bytes',
+    );
   });
 
   it('refuses an answer that does not end in time', async () => {
@@ -63,7 +67,7 @@ describe('askHaproxy()', () => {
     server?.close();
     const refusing = await answering((connection) => connection.end('No such server.\n\n'));
     await expect(commandHaproxy({...refusing, command: 'set server a/b state drain', timeoutMs: 5_000})).rejects.toThrow(
-      'HAProxy on lb1 (' + refusing.socket + '), asked "set server a/b state drain": answered "No such server."',
+      `HAProxy on lb1 (${refusing.socket}), asked "set server a/b state drain": answered "No such server."`,
     );
   });
 
@@ -80,7 +84,10 @@ const header = '# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_
 
 describe('parseServersState()', () => {
   it('finds columns by their names', () => {
-    const [server] = parseServersState('1\n# srv_port srv_name srv_uweight be_name srv_admin_state srv_op_state srv_addr\n80 w1 10 app 8 2 10.0.0.1\n\n') ?? [];
+    const [server] =
+      parseServersState(
+        '1\n# srv_port srv_name srv_uweight be_name srv_admin_state srv_op_state srv_addr\n80 w1 10 app 8 2 10.0.0.1\n\n',
+      ) ?? [];
     expect(server).toEqual({name: 'w1', backend: 'app', address: '10.0.0.1', port: 80, operState: 2, adminState: 8, weight: 10});
   });
 
@@ -115,7 +122,9 @@ describe('parseServersState()', () => {
 
 describe('parseServerCounters()', () => {
   it('finds columns by their names, with quoted fields before them', () => {
-    const counters = parseServerCounters('# pxname,last_chk,svname,bck,scur,qcur,check_status,\napp,"say ""no"", twice",w1,1,3,2,L4CON,\n\n');
+    const counters = parseServerCounters(
+      '# pxname,last_chk,svname,bck,scur,qcur,check_status,\napp,"say ""no"", twice",w1,1,3,2,L4CON,\n\n',
+    );
     expect(counters?.get('w1')).toEqual({queued: 2, sessions: 3, backup: true, check: 'L4CON say "no", twice'});
   });
 

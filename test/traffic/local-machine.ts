@@ -1,4 +1,5 @@
 import {spawn} from 'node:child_process';
+import {existsSync} from 'node:fs';
 import {connect} from 'node:net';
 import {Duplex} from 'node:stream';
 import {DroverError} from '../../src/lib/errors/drover-error.js';
@@ -14,10 +15,15 @@ export function makeHost(name: string, {silo = 'eu', address}: {silo?: string; a
   };
 }
 
+/** The POSIX shells of this machine, as something to exec. */
+export const shells: readonly string[] = ['/bin/dash', '/bin/bash', '/usr/bin/busybox sh'].filter((shell) =>
+  existsSync(shell.split(' ')[0] ?? ''),
+);
+
 /** Until a signal is aborted by the end of the test's own time. */
 export const patiently: AbortSignal = new AbortController().signal;
 
-/** This machine as a host: sockets of the loopback, as plain duplex streams without a socket's methods, like an SSH channel. */
+/** This machine as a host, whose /bin/sh is `shell`: sockets of the loopback, as plain duplex streams without a socket's methods, like an SSH channel. */
 export function linkLocally(host: Host, {env = {}, shell = '/bin/sh'}: {env?: NodeJS.ProcessEnv; shell?: string} = {}): Link {
   return {
     host,
@@ -28,17 +34,24 @@ export function linkLocally(host: Host, {env = {}, shell = '/bin/sh'}: {env?: No
   };
 }
 
-function runLocally({command, stdin, totalTimeoutMs, signal}: ExecRequest, {env, shell}: {env: NodeJS.ProcessEnv; shell: string}): Promise<ExecResult> {
+function runLocally(
+  {command, stdin, totalTimeoutMs, signal}: ExecRequest,
+  {env, shell}: {env: NodeJS.ProcessEnv; shell: string},
+): Promise<ExecResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(shell, ['-c', command], {env: {PATH: process.env.PATH, HOME: process.env.HOME, ...env}, stdio: 'pipe'});
+    const child = spawn('/bin/sh', ['-c', command.replace(/^exec \/bin\/sh /, `exec ${shell} `)], {
+      detached: true,
+      env: {PATH: process.env.PATH, HOME: process.env.HOME, ...env},
+      stdio: 'pipe',
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let exit: Exit | undefined;
     const timer = setTimeout(() => {
       exit = {kind: 'timed-out', afterMs: totalTimeoutMs, what: 'total'};
-      child.kill('SIGKILL');
+      killGroup(child.pid);
     }, totalTimeoutMs);
-    const stop = () => child.kill('SIGKILL');
+    const stop = () => killGroup(child.pid);
     signal.addEventListener('abort', stop, {once: true});
     child.stdout.on('data', (piece: Buffer) => stdout.push(piece));
     child.stderr.on('data', (piece: Buffer) => stderr.push(piece));
@@ -53,6 +66,10 @@ function runLocally({command, stdin, totalTimeoutMs, signal}: ExecRequest, {env,
       resolve({exit, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr), truncated: false});
     });
   });
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
 }
 
 function dialLocally(host: Host, target: DialTarget, signal: AbortSignal): Promise<Duplex> {

@@ -66,7 +66,10 @@ describe('the file balancer', () => {
 
   it('refuses when the file cannot be removed', async () => {
     await mkdir(path.join(directory, 'ready'));
-    await expect(balance({...drain, path: 'ready'}).drain(web1, patiently)).rejects.toMatchObject({code: 'refused', message: expect.stringContaining('directory')});
+    await expect(balance({...drain, path: 'ready'}).drain(web1, patiently)).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('directory'),
+    });
   });
 });
 
@@ -90,7 +93,9 @@ describe('the exec balancer', () => {
   it('runs the commands on each of the hosts it is told to', async () => {
     await balance({...drain, on: 'role:balancer'}, [makeHost('lb1'), makeHost('lb2')]).drain(web1, patiently);
     expect(await readLog()).toEqual(['drain web1 at lb1', 'drain web1 at lb2']);
-    expect(await balance({...drain, on: 'role:balancer'}).preflight([web1], patiently)).toEqual(['no host is selected by drain.exec.on "role:balancer"']);
+    expect(await balance({...drain, on: 'role:balancer'}).preflight([web1], patiently)).toEqual([
+      'no host is selected by drain.exec.on "role:balancer"',
+    ]);
   });
 
   it('admits again where it had drained when a later place fails', async () => {
@@ -109,7 +114,9 @@ describe('the exec balancer', () => {
 
   it('counts what is cut under close, and gives the host up under abort', async () => {
     expect(await balance({...drain, sessions: 'echo 4', waitMs: 0}).drain(web1, patiently)).toEqual({cut: 4});
-    await expect(balance({...drain, sessions: 'echo 4', waitMs: 0, then: 'abort'}).drain(web1, patiently)).rejects.toThrow('web1 still has 4 open sessions');
+    await expect(balance({...drain, sessions: 'echo 4', waitMs: 0, then: 'abort'}).drain(web1, patiently)).rejects.toThrow(
+      'web1 still has 4 open sessions',
+    );
     expect((await readLog()).at(-1)).toBe('admit web1 at web1');
     await expect(balance({...drain, sessions: 'echo many'}).drain(web1, patiently)).rejects.toThrow('printed "many", not a number');
   });

@@ -8,7 +8,7 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {Probe} from '../../src/lib/inventory/app.js';
 import {awaitHealthy} from '../../src/lib/traffic/health-wait.js';
 import {type ProbeResult, type ProbeRound, probeHost} from '../../src/lib/traffic/probe.js';
-import {linkLocally, makeHost, patiently} from './local-machine.js';
+import {linkLocally, makeHost, patiently, shells} from './local-machine.js';
 import {serveWeb, type WebServer} from './web-server.js';
 
 const release = '9c21'.padEnd(64, '7');
@@ -61,7 +61,14 @@ const serveRaw = async (answer: (socket: Socket) => void): Promise<number> => {
 const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 
 describe('an http probe', () => {
-  const http = (port: number, more: Partial<Extract<Probe, {kind: 'http'}>> = {}): Probe => ({kind: 'http', path: '/healthz', port, status: 200, ...pace, ...more});
+  const http = (port: number, more: Partial<Extract<Probe, {kind: 'http'}>> = {}): Probe => ({
+    kind: 'http',
+    path: '/healthz',
+    port,
+    status: 200,
+    ...pace,
+    ...more,
+  });
 
   it('passes on the wanted status, and asks under the public name', async () => {
     web = await serveWeb((incoming, response) => response.end(incoming.headers.host));
@@ -71,7 +78,10 @@ describe('an http probe', () => {
 
   it('says what it got and what it wanted', async () => {
     web = await serveWeb((_, response) => response.writeHead(500).end('boom'));
-    expect(await probeOnce(http(web.port))).toMatchObject({ok: false, detail: `GET /healthz on ${web.port}: 500 Internal Server Error, wanted 200`});
+    expect(await probeOnce(http(web.port))).toMatchObject({
+      ok: false,
+      detail: `GET /healthz on ${web.port}: 500 Internal Server Error, wanted 200`,
+    });
     expect(await probeOnce(http(web.port, {status: 500}))).toMatchObject({ok: true});
   });
 
@@ -96,7 +106,10 @@ describe('an http probe', () => {
 
   it('fails on a server that never answers, within its timeout', async () => {
     const port = await serveRaw(() => undefined);
-    expect(await probeOnce(http(port, {timeoutMs: 100}))).toMatchObject({ok: false, detail: `GET /healthz on ${port}: no answer within 0.1 s`});
+    expect(await probeOnce(http(port, {timeoutMs: 100}))).toMatchObject({
+      ok: false,
+      detail: `GET /healthz on ${port}: no answer within 0.1 s`,
+    });
   });
 
   it.each([
@@ -127,7 +140,10 @@ describe('an http probe', () => {
     await web.stop();
     web = undefined;
     expect(await probeOnce(http(port))).toMatchObject({ok: false, detail: expect.stringContaining('ECONNREFUSED')});
-    expect(await probeOnce({kind: 'tcp', port, ...pace})).toMatchObject({ok: false, detail: expect.stringMatching(/^tcp \d+: .*ECONNREFUSED/)});
+    expect(await probeOnce({kind: 'tcp', port, ...pace})).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^tcp \d+: .*ECONNREFUSED/),
+    });
   });
 });
 
@@ -138,7 +154,7 @@ describe('a tcp probe', () => {
   });
 });
 
-describe.each(['/bin/dash', '/bin/bash'].filter((shell) => existsSync(shell)))('a run probe, the login shell being %s', (shell) => {
+describe.each(shells)('a run probe, /bin/sh being %s', (shell) => {
   const run = (command: string, timeoutMs = 5_000): Probe => ({kind: 'run', command, ...pace, timeoutMs});
   const link = linkLocally(web1, {shell});
 
@@ -150,7 +166,10 @@ describe.each(['/bin/dash', '/bin/bash'].filter((shell) => existsSync(shell)))('
   });
 
   it('fails with the exit status and the last line', async () => {
-    expect(await probeOnce(run('echo first; echo "disk full"; exit 3'), {link})).toMatchObject({ok: false, detail: 'run echo first; echo "disk full"; exit 3: exit 3: disk full'});
+    expect(await probeOnce(run('echo first; echo "disk full"; exit 3'), {link})).toMatchObject({
+      ok: false,
+      detail: 'run echo first; echo "disk full"; exit 3: exit 3: disk full',
+    });
   });
 
   it('kills the whole process group at the deadline', async () => {
@@ -168,14 +187,20 @@ describe.each(['/bin/dash', '/bin/bash'].filter((shell) => existsSync(shell)))('
   });
 
   it('fails on a host without a release', async () => {
-    expect(await probeOnce(run('true'), {link, root: `${directory}/none`})).toMatchObject({ok: false, detail: `run true: exit 253: no directory ${directory}/none/current`});
+    expect(await probeOnce(run('true'), {link, root: `${directory}/none`})).toMatchObject({
+      ok: false,
+      detail: `run true: exit 253: no directory ${directory}/none/current`,
+    });
   });
 });
 
 describe('a disk probe', () => {
   it('compares the free space below the root, which need not exist yet', async () => {
     const root = `${directory}/not/yet`;
-    expect(await probeOnce({kind: 'disk', freeBytes: 1, ...pace}, {root})).toMatchObject({ok: true, detail: expect.stringMatching(/^disk: [\d.]+ .iB free$/)});
+    expect(await probeOnce({kind: 'disk', freeBytes: 1, ...pace}, {root})).toMatchObject({
+      ok: true,
+      detail: expect.stringMatching(/^disk: [\d.]+ .iB free$/),
+    });
     expect(await probeOnce({kind: 'disk', freeBytes: 2 ** 60, ...pace}, {root})).toMatchObject({
       ok: false,
       detail: expect.stringMatching(/^disk: .* free below .*, wanted 1048576 TiB$/),
@@ -187,7 +212,10 @@ describe('awaitHealthy()', () => {
   /** A clock that only sleeping moves. */
   const makeClock = () => {
     let ms = 0;
-    return {now: () => ms, sleep: async (duration: number) => void (ms += duration)};
+    const sleep = async (duration: number): Promise<void> => {
+      ms += duration;
+    };
+    return {now: () => ms, sleep};
   };
 
   const answerWith = async (statuses: number[]): Promise<Probe> => {
@@ -206,14 +234,21 @@ describe('awaitHealthy()', () => {
     const clock = makeClock();
     const probe = await answerWith(Array.from({length: 50}, () => 503));
     const verdict = await awaitHealthy({...round([probe]), ...clock});
-    expect(verdict).toMatchObject({kind: 'unhealthy', ms: 1_000, why: expect.stringMatching(/^GET \/ on \d+: 503 Service Unavailable, wanted 200$/)});
+    expect(verdict).toMatchObject({
+      kind: 'unhealthy',
+      ms: 1_000,
+      why: expect.stringMatching(/^GET \/ on \d+: 503 Service Unavailable, wanted 200$/),
+    });
   });
 
   it('says so when a host flaps until the deadline', async () => {
     const clock = makeClock();
     const probe = await answerWith(Array.from({length: 50}, (_, index) => (index % 2 === 0 ? 200 : 503)));
     const verdict = await awaitHealthy({...round([probe]), ...clock});
-    expect(verdict).toMatchObject({kind: 'unhealthy', why: expect.stringMatching(/passed 1 of 2 times in a row within 1 s; last failure: GET .* 503/)});
+    expect(verdict).toMatchObject({
+      kind: 'unhealthy',
+      why: expect.stringMatching(/passed 1 of 2 times in a row within 1 s; last failure: GET .* 503/),
+    });
   });
 
   it('is healthy without probes', async () => {

@@ -18,8 +18,10 @@ afterEach(async () => {
   web = undefined;
 });
 
-const urlset = (...locs: string[]): string => `<?xml version="1.0"?><urlset>${locs.map((loc) => `<url><loc>${loc}</loc></url>`).join('')}</urlset>`;
-const index = (...locs: string[]): string => `<sitemapindex>${locs.map((loc) => `<sitemap><loc>${loc}</loc></sitemap>`).join('')}</sitemapindex>`;
+const urlset = (...locs: string[]): string =>
+  `<?xml version="1.0"?><urlset>${locs.map((loc) => `<url><loc>${loc}</loc></url>`).join('')}</urlset>`;
+const index = (...locs: string[]): string =>
+  `<sitemapindex>${locs.map((loc) => `<sitemap><loc>${loc}</loc></sitemap>`).join('')}</sitemapindex>`;
 
 const readFrom = async (url: string, answer: RequestListener) => {
   web = await serveWeb(answer);
@@ -61,7 +63,12 @@ describe('a list of URLs in a file', () => {
     const directory = await mkdtemp(path.join(os.tmpdir(), 'drover-urls-'));
     try {
       const file = path.join(directory, 'urls.txt');
-      const read = () => readUrlList({link: linkLocally(makeHost('web1')), settings: {from: {kind: 'file', path: file}, port: 80, headers: {}}, signal: patiently});
+      const read = () =>
+        readUrlList({
+          link: linkLocally(makeHost('web1')),
+          settings: {from: {kind: 'file', path: file}, port: 80, headers: {}},
+          signal: patiently,
+        });
       await expect(read()).rejects.toMatchObject({code: 'not-found'});
       await writeFile(file, '# nothing yet\n');
       await expect(read()).rejects.toThrow('lists nothing to warm');
@@ -94,7 +101,8 @@ describe('a sitemap', () => {
   });
 
   it('leaves out what is not a page: images and alternates', async () => {
-    const extended = '<x:urlset xmlns:x="a" xmlns:image="b"><x:url><x:loc>/a</x:loc><image:image><image:loc>/a.png</image:loc></image:image></x:url></x:urlset>';
+    const extended =
+      '<x:urlset xmlns:x="a" xmlns:image="b"><x:url><x:loc>/a</x:loc><image:image><image:loc>/a.png</image:loc></image:image></x:url></x:urlset>';
     expect((await readFiles({'/sitemap.xml': extended})).paths).toEqual(['/a']);
   });
 
@@ -118,7 +126,11 @@ describe('a sitemap', () => {
     ['is broken off', {'/sitemap.xml': '<urlset><url><loc>/a</loc>'}, /is not a sitemap: .*unclosed tag/],
     ['is a damaged gzip', {'/sitemap.xml': gzipSync(urlset('/a')).subarray(0, 20)}, /cannot be unpacked/],
     ['is a bomb', {'/sitemap.xml': gzipSync(Buffer.alloc(60 * 1024 * 1024, ' '))}, /cannot be unpacked/],
-    ['is too deep', {'/sitemap.xml': index('/1'), '/1': index('/2'), '/2': index('/3'), '/3': urlset('/a')}, /"\/3" is more than 3 sitemaps deep/],
+    [
+      'is too deep',
+      {'/sitemap.xml': index('/1'), '/1': index('/2'), '/2': index('/3'), '/3': urlset('/a')},
+      /"\/3" is more than 3 sitemaps deep/,
+    ],
     ['lists nothing', {'/sitemap.xml': urlset()}, /lists nothing to warm/],
   ])('is refused when it %s', async (_, files, message) => {
     await expect(readFiles(files as Record<string, string | Buffer>)).rejects.toThrow(message);

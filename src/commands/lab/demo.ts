@@ -11,6 +11,6 @@ export default class LabDemo extends BaseCommand {
 
   protected async execute(): Promise<Answer> {
     const {flags} = await this.parse(LabDemo);
-    return playDemo(flags.hosts, process.env);
+    return playDemo(flags.hosts, this.env);
   }
 }

@@ -10,6 +10,6 @@ export default class LabDown extends BaseCommand {
 
   protected async execute(): Promise<Answer> {
     const {flags} = await this.parse(LabDown);
-    return takeLabDown(labDirectory(flags.dir, process.env));
+    return takeLabDown(labDirectory(flags.dir, this.env));
   }
 }

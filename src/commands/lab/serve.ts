@@ -14,6 +14,6 @@ export default class LabServe extends BaseCommand {
 
   protected async execute(): Promise<Answer> {
     const {flags} = await this.parse(LabServe);
-    return serveLabUntilDown(labDirectory(flags.dir, process.env), flags.hosts);
+    return serveLabUntilDown(labDirectory(flags.dir, this.env), flags.hosts);
   }
 }

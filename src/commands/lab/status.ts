@@ -10,6 +10,6 @@ export default class LabStatus extends BaseCommand {
 
   protected async execute(): Promise<Answer> {
     const {flags} = await this.parse(LabStatus);
-    return showLab(labDirectory(flags.dir, process.env));
+    return showLab(labDirectory(flags.dir, this.env));
   }
 }

@@ -14,6 +14,6 @@ export default class LabUp extends BaseCommand {
 
   protected async execute(): Promise<Answer> {
     const {flags} = await this.parse(LabUp);
-    return bringLabUp(labDirectory(flags.dir, process.env), flags.hosts);
+    return bringLabUp(labDirectory(flags.dir, this.env), flags.hosts);
   }
 }

@@ -1,8 +1,8 @@
 import {Args} from '@oclif/core';
 import type {Answer} from '../../lib/cli/answer.js';
 import {BaseCommand} from '../../lib/cli/base-command.js';
-import {diffSnapshotsOf} from '../../lib/cli/snapshot-commands.js';
 import {projectFlags} from '../../lib/cli/shared-flags.js';
+import {diffSnapshotsOf} from '../../lib/cli/snapshot-commands.js';
 
 export default class SnapshotDiff extends BaseCommand {
   static override summary = 'Show what differs between two snapshots of an app';

@@ -1,8 +1,8 @@
 import {Args} from '@oclif/core';
 import type {Answer} from '../../lib/cli/answer.js';
 import {BaseCommand} from '../../lib/cli/base-command.js';
-import {listSnapshotsOf} from '../../lib/cli/snapshot-commands.js';
 import {projectFlags} from '../../lib/cli/shared-flags.js';
+import {listSnapshotsOf} from '../../lib/cli/snapshot-commands.js';
 
 export default class SnapshotList extends BaseCommand {
   static override summary = 'List the snapshots in the store, newest first';

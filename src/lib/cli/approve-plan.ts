@@ -5,23 +5,18 @@ import {digestPlan} from '../operations/plan-text.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 import {askToGoOn} from './ask.js';
 import type {Conducted} from './conduct-run.js';
+import {PlanOnly} from './plan-only.js';
 import {describePlan} from './plan-text.js';
-
-/** Thrown to end a run that was only meant to show its plan. */
-export class PlanOnly extends Error {
-  constructor(
-    readonly plan: RolloutPlan,
-    readonly text: string,
-  ) {
-    super('plan only');
-  }
-}
 
 /**
  * Shows the plan and asks, with everything else held back meanwhile. `planOnly` ends the run there; `digest` must match the plan
  * when somebody reviewed one before.
  */
-export function approvePlan(conducted: Conducted, app: App, flags: {readonly yes: boolean; readonly planOnly: boolean; readonly digest?: string | undefined}): (plan: RolloutPlan) => Promise<boolean> {
+export function approvePlan(
+  conducted: Conducted,
+  app: App,
+  flags: {readonly yes: boolean; readonly planOnly: boolean; readonly digest?: string | undefined},
+): (plan: RolloutPlan) => Promise<boolean> {
   return async (plan) => {
     const {terminal, reporter, world} = conducted;
     const slowest = Math.max(0, ...world.inventory.hosts.map((host) => host.ssh.connectTimeoutMs));
@@ -29,7 +24,11 @@ export function approvePlan(conducted: Conducted, app: App, flags: {readonly yes
     if (flags.planOnly) throw new PlanOnly(plan, text);
     const digest = digestPlan(plan);
     if (flags.digest !== undefined && flags.digest !== digest) {
-      throw new DroverError({code: 'refused', message: `the plan is ${digest} now, not ${flags.digest}: the fleet or the settings moved since`, fix: 'look at the new plan with --plan-only'});
+      throw new DroverError({
+        code: 'refused',
+        message: `the plan is ${digest} now, not ${flags.digest}: the fleet or the settings moved since`,
+        fix: 'look at the new plan with --plan-only',
+      });
     }
     if (flags.digest !== undefined) return true;
     if (!flags.yes) reporter.hold();

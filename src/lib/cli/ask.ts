@@ -1,7 +1,10 @@
 import {DroverError} from '../errors/drover-error.js';
 
 /** Asks a person yes or no on standard error. Without a terminal nothing is assumed: it refuses. */
-export async function askToGoOn(question: string, options: {readonly yes: boolean; readonly mayAsk: boolean; readonly signal: AbortSignal}): Promise<boolean> {
+export async function askToGoOn(
+  question: string,
+  options: {readonly yes: boolean; readonly mayAsk: boolean; readonly signal: AbortSignal},
+): Promise<boolean> {
   if (options.yes) return true;
   if (!options.mayAsk) throw new DroverError({code: 'refused', message: 'refusing to continue without a terminal', fix: 'pass --yes'});
   const {default: inquirer} = await import('inquirer');

@@ -17,6 +17,9 @@ export abstract class BaseCommand extends Command {
     debug: Flags.boolean({description: 'show stack traces of bugs', helpGroup: 'GLOBAL', env: 'DROVER_DEBUG'}),
   };
 
+  /** The environment, read in one place. */
+  protected readonly env: NodeJS.ProcessEnv = process.env;
+
   protected abstract execute(): Promise<Answer>;
 
   override async run(): Promise<void> {

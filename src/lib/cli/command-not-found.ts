@@ -3,7 +3,7 @@ import {formatProblem} from '../errors/drover-error.js';
 import {findClosest} from '../inventory/closest-name.js';
 
 /** `drover deply`: one line, and exit 2. */
-const hook: Hook.CommandNotFound = async function (options) {
+const hook: Hook.CommandNotFound = async (options) => {
   const typed = options.id.replaceAll(':', ' ');
   const known = options.config.commandIDs.map((id) => id.replaceAll(':', ' '));
   const word = typed.split(' ')[0] ?? typed;

@@ -7,11 +7,14 @@ import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags} 
 import {renderOutputs} from './run-text.js';
 import {inspectTerminal} from './terminal.js';
 
-type CommandFlags = ProjectFlags & SelectionFlags & RunFlags & {readonly timeout: number; readonly 'max-output': number; readonly labels: boolean};
+type CommandFlags = ProjectFlags &
+  SelectionFlags &
+  RunFlags & {readonly timeout: number; readonly 'max-output': number; readonly labels: boolean};
 
 /** `drover run -- CMD`. Needs an inventory, no project. */
 export async function conductCommand(words: readonly string[], flags: CommandFlags, env: NodeJS.ProcessEnv): Promise<Answer> {
-  if (words.length === 0) throw new DroverError({code: 'usage', message: 'no command to run', fix: 'put it after --, for example: drover run --all -- uptime'});
+  if (words.length === 0)
+    throw new DroverError({code: 'usage', message: 'no command to run', fix: 'put it after --, for example: drover run --all -- uptime'});
   const inventory = await loadInventoryOnly(flags, env, AbortSignal.timeout(60_000));
   const hosts = chooseHosts(inventory, flags);
   const results: CommandResult[] = [];
@@ -27,7 +30,13 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
     flags,
     env,
     work: async ({world}) => {
-      const {results: all, end} = await runCommand(world, {command: words.join(' '), hosts, timeoutSeconds: Math.max(1, Math.ceil(flags.timeout / 1000)), maxBytes: flags['max-output'], onResult: label});
+      const {results: all, end} = await runCommand(world, {
+        command: words.join(' '),
+        hosts,
+        timeoutSeconds: Math.max(1, Math.ceil(flags.timeout / 1000)),
+        maxBytes: flags['max-output'],
+        onResult: label,
+      });
       results.push(...all);
       return end;
     },

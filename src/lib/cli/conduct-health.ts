@@ -1,7 +1,7 @@
 import {DroverError} from '../errors/drover-error.js';
+import {openAppBalancer} from '../operations/app-balancer.js';
 import type {HealthReport} from '../operations/check-health.js';
 import {checkHealth} from '../operations/check-health.js';
-import {openAppBalancer} from '../operations/app-balancer.js';
 import type {Answer} from './answer.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
 import {chooseApp, chooseHosts, loadBoth, type ProjectFlags, type SelectionFlags} from './load-project.js';
@@ -9,7 +9,11 @@ import {renderHealth, renderNagios} from './run-text.js';
 import {inspectTerminal} from './terminal.js';
 
 /** `drover health`: the table, the object, or the line for Nagios. */
-export async function conductHealth(appName: string | undefined, flags: ProjectFlags & SelectionFlags & RunFlags & {readonly nagios: boolean}, env: NodeJS.ProcessEnv): Promise<Answer> {
+export async function conductHealth(
+  appName: string | undefined,
+  flags: ProjectFlags & SelectionFlags & RunFlags & {readonly nagios: boolean},
+  env: NodeJS.ProcessEnv,
+): Promise<Answer> {
   const {project, inventory} = await loadBoth(flags, env, AbortSignal.timeout(60_000));
   const app = chooseApp(project, appName);
   const hosts = chooseHosts(inventory, flags, app);

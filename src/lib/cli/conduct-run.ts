@@ -2,12 +2,12 @@ import {writeFile} from 'node:fs/promises';
 import {hostname, userInfo} from 'node:os';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
-import type {RunKind} from '../events/event.js';
 import {createEmitter} from '../events/emitter.js';
-import {openSinks, type OpenedSinks} from '../events/open-sinks.js';
+import type {RunKind} from '../events/event.js';
+import {type OpenedSinks, openSinks} from '../events/open-sinks.js';
 import {createRunId} from '../events/run-id.js';
-import {createLinkOpener} from '../host/open-link.js';
 import type {LinkOpener} from '../host/link.js';
+import {createLinkOpener} from '../host/open-link.js';
 import type {Project} from '../inventory/app.js';
 import type {Inventory} from '../inventory/host.js';
 import {digestPlan} from '../operations/plan-text.js';
@@ -18,9 +18,9 @@ import {summarizeModel} from '../report/json-summary.js';
 import {createModelSink, type RunModel} from '../report/run-model.js';
 import {renderSummary} from '../report/summary.js';
 import type {Answer} from './answer.js';
-import {PlanOnly} from './approve-plan.js';
 import {HeldSink} from './held-sink.js';
 import {type Interrupt, listenForInterrupt} from './interrupt.js';
+import {PlanOnly} from './plan-only.js';
 import {runtimeDirectory, stateDirectory} from './state-directory.js';
 import {inspectTerminal, type Terminal} from './terminal.js';
 
@@ -69,8 +69,21 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const columns = (): number => process.stderr.columns ?? 80;
   const reporter = new HeldSink(await openReporter({mode, stream: process.stderr, colour: terminal.errColour, columns, now: Date.now}));
   const model = createModelSink();
-  const ndjson = flags.events === undefined ? {} : {ndjson: flags.events === '-' ? ({kind: 'stream', stream: process.stdout} as const) : ({kind: 'file', file: flags.events} as const)};
-  const sinks = await openSinks({stateDir, run, receivers: project.events, renderers: [model.sink, reporter], random: Math.random, ...ndjson});
+  const ndjson =
+    flags.events === undefined
+      ? {}
+      : {
+          ndjson:
+            flags.events === '-' ? ({kind: 'stream', stream: process.stdout} as const) : ({kind: 'file', file: flags.events} as const),
+        };
+  const sinks = await openSinks({
+    stateDir,
+    run,
+    receivers: project.events,
+    renderers: [model.sink, reporter],
+    random: Math.random,
+    ...ndjson,
+  });
   const links = createLinkOpener({env, runtimeDirectory: runtimeDirectory(env)});
   const world: World = {
     project,
@@ -88,17 +101,31 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   };
   if (request.quietUntilApproved === true) reporter.hold();
   const ended = await finish(world, interrupt, sinks, links, () => work({world, terminal, reporter, env}));
-  if (ended instanceof PlanOnly) return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan}, exit: 0};
+  if (ended instanceof PlanOnly)
+    return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan}, exit: 0};
   const end = ended;
   const report = await writeReport(path.dirname(sinks.journal.file), model.model);
   const exit = end.outcome === 'interrupted' ? interrupt.status() : end.exit;
-  const text = render === undefined ? renderSummary({model: model.model, colour: terminal.outColour, ...(terminal.outColumns === undefined ? {} : {columns: terminal.outColumns})}) : render(model.model);
+  const text =
+    render === undefined
+      ? renderSummary({
+          model: model.model,
+          colour: terminal.outColour,
+          ...(terminal.outColumns === undefined ? {} : {columns: terminal.outColumns}),
+        })
+      : render(model.model);
   const record = render === undefined ? `record: ${report}\n` : '';
   const summary = json === undefined ? {...summarizeModel(model.model), record: report} : json(model.model);
   return {text: flags.events === '-' ? '' : `${text}${record}`, json: summary, exit};
 }
 
-async function finish(world: World, interrupt: Interrupt, sinks: OpenedSinks, links: LinkOpener, work: () => Promise<RunEnd>): Promise<RunEnd | PlanOnly> {
+async function finish(
+  world: World,
+  interrupt: Interrupt,
+  sinks: OpenedSinks,
+  links: LinkOpener,
+  work: () => Promise<RunEnd>,
+): Promise<RunEnd | PlanOnly> {
   const startedMs = world.now();
   try {
     return await work();
@@ -109,7 +136,8 @@ async function finish(world: World, interrupt: Interrupt, sinks: OpenedSinks, li
     }
     if (interrupt.abandoned.aborted) return await endRun(world, startedMs, 'interrupted', {code: 'interrupted'});
     if (error instanceof DroverError) {
-      for (const problem of error.problems) await world.emit({kind: 'warning', message: problem.message, ...(problem.host === undefined ? {} : {host: problem.host})});
+      for (const problem of error.problems)
+        await world.emit({kind: 'warning', message: problem.message, ...(problem.host === undefined ? {} : {host: problem.host})});
       await world.emit({kind: 'run-ended', outcome: 'refused', exit: exitOf('refused', error.code), ms: world.now() - startedMs});
     }
     throw error;

@@ -8,10 +8,19 @@ import {renderStatus} from './run-text.js';
 import {inspectTerminal} from './terminal.js';
 
 /** `drover status`: reading is harmless, so that no selection means every host of the app. */
-export async function conductStatus(appName: string | undefined, flags: ProjectFlags & SelectionFlags & RunFlags, env: NodeJS.ProcessEnv): Promise<Answer> {
+export async function conductStatus(
+  appName: string | undefined,
+  flags: ProjectFlags & SelectionFlags & RunFlags,
+  env: NodeJS.ProcessEnv,
+): Promise<Answer> {
   const {project, inventory} = await loadBoth(flags, env, AbortSignal.timeout(60_000));
   const apps = appName === undefined ? [...project.apps.values()] : [chooseApp(project, appName)];
-  const selects = flags.hosts !== undefined || flags.silo !== undefined || flags.role !== undefined || flags.limit !== undefined || flags.exclude !== undefined;
+  const selects =
+    flags.hosts !== undefined ||
+    flags.silo !== undefined ||
+    flags.role !== undefined ||
+    flags.limit !== undefined ||
+    flags.exclude !== undefined;
   const selections = apps.map((app) => ({app, hosts: selects ? chooseHosts(inventory, flags, app) : hostsOfApp(inventory, app)}));
   let status: readonly AppStatus[] | undefined;
   const done = (): readonly AppStatus[] => {

@@ -39,9 +39,14 @@ export async function initProject(directory: string): Promise<Answer> {
     } catch (error) {
       const {code} = error as NodeJS.ErrnoException;
       const said = written.length === 0 ? '' : ` (${written.join(', ')} was written)`;
-      if (code === 'EEXIST') throw new DroverError({code: 'refused', message: `${name} exists already${said}`, fix: 'edit it, or move it away first'});
+      if (code === 'EEXIST')
+        throw new DroverError({code: 'refused', message: `${name} exists already${said}`, fix: 'edit it, or move it away first'});
       throw new DroverError({code: 'refused', message: `cannot write ${name}: ${code}${said}`, fix: 'choose another folder'});
     }
   }
-  return {text: `wrote ${written.join(' and ')}\nnext: edit them, then: drover hosts && drover snapshot\n`, json: {schemaVersion: 1, written}, exit: 0};
+  return {
+    text: `wrote ${written.join(' and ')}\nnext: edit them, then: drover hosts && drover snapshot\n`,
+    json: {schemaVersion: 1, written},
+    exit: 0,
+  };
 }

@@ -20,7 +20,9 @@ export interface ProgramTrust {
  */
 export async function runTrustedProgram(program: string, trust: ProgramTrust, signal: AbortSignal): Promise<string> {
   const file = path.resolve(program);
-  const digest = createHash('sha256').update(await readFile(file)).digest('hex');
+  const digest = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
   const record = path.join(trust.stateDir, 'trusted', createHash('sha256').update(file).digest('hex'));
   if (trust.trustNow) {
     await mkdir(path.dirname(record), {recursive: true, mode: 0o700});
@@ -29,14 +31,16 @@ export async function runTrustedProgram(program: string, trust: ProgramTrust, si
   }
   const known = await readFile(record, 'utf8').catch(() => '');
   if (!known.startsWith(`${digest} `)) {
-    const message = known === '' ? `inventory program ${program} is not trusted yet` : `inventory program ${program} changed since it was trusted`;
+    const message =
+      known === '' ? `inventory program ${program} is not trusted yet` : `inventory program ${program} changed since it was trusted`;
     throw new DroverError({code: 'refused', message, fix: 'read it, then pass --trust-inventory once'});
   }
   return runProgram(file, program, trust.env, signal);
 }
 
 function runProgram(file: string, shown: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<string> {
-  const fail = (why: string): DroverError => new DroverError({code: 'invalid-file', message: `inventory program ${shown} ${why}`, fix: 'fix it or use a file'});
+  const fail = (why: string): DroverError =>
+    new DroverError({code: 'invalid-file', message: `inventory program ${shown} ${why}`, fix: 'fix it or use a file'});
   return new Promise((resolve, reject) => {
     const minimal = {PATH: env.PATH ?? '/usr/bin:/bin', HOME: env.HOME ?? '/', LANG: 'C.UTF-8'};
     const child = spawn(file, ['--list'], {env: minimal, stdio: ['ignore', 'pipe', 'pipe'], cwd: path.dirname(file), signal});
@@ -63,7 +67,8 @@ function runProgram(file: string, shown: string, env: NodeJS.ProcessEnv, signal:
     child.on('close', (status, killer) => {
       clearTimeout(timer);
       if (status === 0) resolve(Buffer.concat(pieces).toString('utf8'));
-      else reject(fail(`${killer === null ? `exited ${status}` : `was killed by ${killer}`}: "${complaint.trim().split('\n').at(-1) ?? ''}"`));
+      else
+        reject(fail(`${killer === null ? `exited ${status}` : `was killed by ${killer}`}: "${complaint.trim().split('\n').at(-1) ?? ''}"`));
     });
   });
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {labDown, type LabStatus, labStatus, labUp, serveLab} from '../lab/lab-daemon.js';
 import {writeContent} from '../lab/lab-content.js';
+import {type LabStatus, labDown, labStatus, labUp, serveLab} from '../lab/lab-daemon.js';
 import {renderTable} from '../report/table.js';
 import type {Answer} from './answer.js';
 import {listenForInterrupt} from './interrupt.js';
@@ -19,7 +19,11 @@ const program = fileURLToPath(new URL('../../../bin/run.js', import.meta.url));
 
 /** Starts the fleet in the background, with content to release; one that runs already is shown. */
 export async function bringLabUp(dir: string, hosts: number): Promise<Answer> {
-  const description = await labUp({dir, entry: [process.execPath, program, 'lab', 'serve', '--dir', dir, '--hosts', String(hosts)], signal: AbortSignal.timeout(60_000)});
+  const description = await labUp({
+    dir,
+    entry: [process.execPath, program, 'lab', 'serve', '--dir', dir, '--hosts', String(hosts)],
+    signal: AbortSignal.timeout(60_000),
+  });
   await writeContent(path.join(dir, 'content'), {version: 1, pages});
   return describeLab({kind: 'up', ...description}, dir);
 }
@@ -46,7 +50,10 @@ export async function serveLabUntilDown(dir: string, hosts: number): Promise<Ans
 
 function describeLab(status: LabStatus, dir: string): Answer {
   if (status.kind !== 'up') {
-    const text = status.kind === 'down' ? 'no lab is up; start one with: drover lab up\n' : `the lab (process ${status.pid}) does not answer; end it with: drover lab down\n`;
+    const text =
+      status.kind === 'down'
+        ? 'no lab is up; start one with: drover lab up\n'
+        : `the lab (process ${status.pid}) does not answer; end it with: drover lab down\n`;
     return {text, json: {schemaVersion: 1, status: status.kind}, exit: 0};
   }
   const terminal = inspectTerminal(process.env);

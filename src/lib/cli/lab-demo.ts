@@ -3,16 +3,16 @@ import {mkdtemp, readdir} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {changeOnePercent, breakContent, listContentPaths, writeContent} from '../lab/lab-content.js';
 import {startLab} from '../lab/lab.js';
+import {breakContent, changeOnePercent, listContentPaths, writeContent} from '../lab/lab-content.js';
 import {startTraffic, type TrafficReport} from '../lab/lab-traffic.js';
 import {renderTable} from '../report/table.js';
 import type {Answer} from './answer.js';
 import {listenForInterrupt} from './interrupt.js';
 import {inspectTerminal} from './terminal.js';
 
-const pages = 1000;
-const requestsPerSecond = 60;
+const pages = 300;
+const requestsPerSecond = 50;
 const program = fileURLToPath(new URL('../../../bin/run.js', import.meta.url));
 
 interface Chapter {
@@ -29,7 +29,7 @@ export async function playDemo(hosts: number, env: NodeJS.ProcessEnv): Promise<A
   const dir = await mkdtemp(path.join(tmpdir(), 'drover-demo-'));
   const stateHome = path.join(dir, 'state');
   const content = path.join(dir, 'content');
-  const lab = await startLab({dir, hosts, signal: interrupt.interrupted});
+  const lab = await startLab({dir, hosts, missCostMs: 10, signal: interrupt.interrupted});
   const chapters: Chapter[] = [];
   const surprises: string[] = [];
   const tell = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -53,14 +53,21 @@ export async function playDemo(hosts: number, env: NodeJS.ProcessEnv): Promise<A
       [0, 'snapshot'],
       [0, 'deploy', '--all', '--yes'],
     ]);
-    const traffic = startTraffic({url: lab.balancerUrl, paths: listContentPaths(pages).slice(0, 300), ratePerSecond: requestsPerSecond, signal: interrupt.abandoned});
+    const traffic = startTraffic({
+      url: lab.balancerUrl,
+      paths: listContentPaths(pages),
+      ratePerSecond: requestsPerSecond,
+      signal: interrupt.abandoned,
+    });
     tell(`\nFrom here on visitors ask for ${requestsPerSecond} pages a second, half of them on new connections.`);
     await changeOnePercent(content, {version: 2, pages});
     await play('One page in a hundred changed: see how little travels', [
       [0, 'snapshot', '--label', 'version=2'],
       [0, 'push', '--all'],
     ]);
-    await play('Wave by wave, canary first: drain, switch, restart, health, warm, admit, confirm', [[0, 'deploy', '--all', '--yes', '--reason', 'new articles']]);
+    await play('Wave by wave, canary first: drain, switch, restart, health, warm, admit, confirm', [
+      [0, 'deploy', '--all', '--yes', '--reason', 'new articles'],
+    ]);
     await play('Warm the caches again: nothing is cold now', [[0, 'warm', '--all']]);
     await breakContent(content);
     await play('A broken release: stopped at the canary, taken back by itself (exit 7)', [
@@ -85,7 +92,14 @@ function runDrover(words: readonly string[], options: {cwd: string; env: NodeJS.
   });
 }
 
-async function closeDemo(ending: {chapters: readonly Chapter[]; surprises: readonly string[]; report: TrafficReport | undefined; stateHome: string; env: NodeJS.ProcessEnv; interrupted: boolean}): Promise<Answer> {
+async function closeDemo(ending: {
+  chapters: readonly Chapter[];
+  surprises: readonly string[];
+  report: TrafficReport | undefined;
+  stateHome: string;
+  env: NodeJS.ProcessEnv;
+  interrupted: boolean;
+}): Promise<Answer> {
   const {chapters, surprises, report, stateHome, env, interrupted} = ending;
   const terminal = inspectTerminal(env);
   const runs = path.join(stateHome, 'drover', 'runs');
@@ -109,5 +123,9 @@ async function closeDemo(ending: {chapters: readonly Chapter[]; surprises: reado
     `records: ${runs}/<run>/report.html and events.ndjson (${records.length} runs)`,
     'play with it yourself: drover lab up',
   ];
-  return {text: `${lines.join('\n')}\n`, json: {schemaVersion: 1, ok: good, requests, failed, chapters, surprises, records: runs}, exit: interrupted ? 130 : good ? 0 : 1};
+  return {
+    text: `${lines.join('\n')}\n`,
+    json: {schemaVersion: 1, ok: good, requests, failed, chapters, surprises, records: runs},
+    exit: interrupted ? 130 : good ? 0 : 1,
+  };
 }

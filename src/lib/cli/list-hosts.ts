@@ -12,13 +12,28 @@ export async function listHosts(flags: ProjectFlags & SelectionFlags & {readonly
   const names = hosts.map((host) => host.name);
   const json = {
     schemaVersion: 1,
-    hosts: hosts.map(({name, silo, roles, ssh}) => ({name, silo, roles, address: ssh.address ?? null, port: ssh.port ?? null, user: ssh.user ?? null, link: ssh.link})),
+    hosts: hosts.map(({name, silo, roles, ssh}) => ({
+      name,
+      silo,
+      roles,
+      address: ssh.address ?? null,
+      port: ssh.port ?? null,
+      user: ssh.user ?? null,
+      link: ssh.link,
+    })),
   };
   if (flags.fold) return {text: `${foldHostSet(names)}\n`, json, exit: 0};
   const terminal = inspectTerminal(env);
   const text = renderTable({
     columns: [{title: 'HOST'}, {title: 'SILO'}, {title: 'ROLES'}, {title: 'ADDRESS'}, {title: 'USER'}, {title: 'LINK', shrinks: false}],
-    rows: hosts.map(({name, silo, roles, ssh}) => [name, silo, roles.join(','), `${ssh.address ?? name}${ssh.port === undefined ? '' : `:${ssh.port}`}`, ssh.user ?? '-', ssh.link]),
+    rows: hosts.map(({name, silo, roles, ssh}) => [
+      name,
+      silo,
+      roles.join(','),
+      `${ssh.address ?? name}${ssh.port === undefined ? '' : `:${ssh.port}`}`,
+      ssh.user ?? '-',
+      ssh.link,
+    ]),
     colour: terminal.outColour,
     ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
   });

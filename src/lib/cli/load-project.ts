@@ -36,7 +36,11 @@ export async function loadInventoryOnly(flags: ProjectFlags, env: NodeJS.Process
 function loadInventoryOf(flags: ProjectFlags, named: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Inventory> {
   const trust = {stateDir: stateDirectory(env), trustNow: flags['trust-inventory'], env};
   const file = path.relative(process.cwd(), flags.inventory ?? named);
-  return loadInventory(file.startsWith('..') ? path.resolve(named) : file, {signal, home: env.HOME ?? homedir(), run: (program, abort) => runTrustedProgram(program, trust, abort)});
+  return loadInventory(file.startsWith('..') ? path.resolve(named) : file, {
+    signal,
+    home: env.HOME ?? homedir(),
+    run: (program, abort) => runTrustedProgram(program, trust, abort),
+  });
 }
 
 /** The app that words name; a project with a single app needs no name. */
@@ -51,7 +55,11 @@ export function chooseApp(project: Project, name: string | undefined): App {
   const app = apps.find((each) => each.name === name);
   if (app !== undefined) return app;
   const closest = findClosest(name, names);
-  throw new DroverError({code: 'not-found', message: `app ${JSON.stringify(name)} is not in ${path.basename(project.file)}`, fix: closest === undefined ? `apps are: ${names.join(', ')}` : `did you mean "${closest}"?`});
+  throw new DroverError({
+    code: 'not-found',
+    message: `app ${JSON.stringify(name)} is not in ${path.basename(project.file)}`,
+    fix: closest === undefined ? `apps are: ${names.join(', ')}` : `did you mean "${closest}"?`,
+  });
 }
 
 export interface SelectionFlags {
@@ -74,9 +82,14 @@ export function chooseHosts(inventory: Inventory, flags: SelectionFlags, app?: A
  * `[APP] [SNAPSHOT]`: with two words they are just that; a single word is the app when the project has one of that name, else the snapshot
  * of a project with a single app.
  */
-export function chooseAppAndSnapshot(project: Project, first: string | undefined, second: string | undefined): {app: App; snapshot: string | undefined} {
+export function chooseAppAndSnapshot(
+  project: Project,
+  first: string | undefined,
+  second: string | undefined,
+): {app: App; snapshot: string | undefined} {
   if (second !== undefined || first === undefined) return {app: chooseApp(project, first), snapshot: second};
   const named = [...project.apps.keys()].some((name) => name === first);
-  if (!named && project.apps.size === 1 && /^(latest|[0-9a-f]{2,64})$/.test(first)) return {app: chooseApp(project, undefined), snapshot: first};
+  if (!named && project.apps.size === 1 && /^(latest|[0-9a-f]{2,64})$/.test(first))
+    return {app: chooseApp(project, undefined), snapshot: first};
   return {app: chooseApp(project, first), snapshot: undefined};
 }

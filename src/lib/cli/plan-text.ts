@@ -1,8 +1,8 @@
+import {printable} from '../errors/printable.js';
+import {formatDuration} from '../report/quantity.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
-import {formatDuration} from '../inventory/duration.js';
 import {digestPlan} from '../operations/plan-text.js';
 import type {RolloutPlan} from '../rollout/plan.js';
-import {printable} from '../errors/printable.js';
 
 /** What will happen, for the person who is asked: waves, what each host leaves and gets, floors, and the steps in order. */
 export function describePlan(plan: RolloutPlan, boundMs: number): string {
@@ -12,13 +12,17 @@ export function describePlan(plan: RolloutPlan, boundMs: number): string {
     const key = `${short(from)} -> ${short(to)}`;
     moves.set(key, [...(moves.get(key) ?? []), name]);
   }
-  const lines = [`${plan.back === undefined ? plan.command : 'roll back'} ${plan.app}: ${plan.hosts.length} hosts, plan ${digestPlan(plan)}, at most ${formatDuration(boundMs)}`];
+  const lines = [
+    `${plan.back === undefined ? plan.command : 'roll back'} ${plan.app}: ${plan.hosts.length} hosts, plan ${digestPlan(plan)}, at most ${formatDuration(boundMs)}`,
+  ];
   for (const [move, names] of moves) lines.push(`  ${move}  ${foldHostSet(names)}`);
   plan.waves.forEach((wave, index) => {
     lines.push(`  wave ${index + 1}  ${wave.name}  ${foldHostSet(wave.hosts)}`);
   });
   const floors = Object.entries(plan.floors).map(([silo, floor]) => `${silo} ${floor}`);
   lines.push(`  each host: ${plan.steps.join(' > ')}`);
-  lines.push(`  floor: ${floors.join(', ')} in rotation; budget: ${plan.budget}; soak: ${formatDuration(plan.soakMs)}; unconfirmed hosts revert after ${formatDuration(plan.confirmMs)}`);
+  lines.push(
+    `  floor: ${floors.join(', ')} in rotation; budget: ${plan.budget}; soak: ${formatDuration(plan.soakMs)}; unconfirmed hosts revert after ${formatDuration(plan.confirmMs)}`,
+  );
   return `${lines.map((line) => printable(line)).join('\n')}\n`;
 }

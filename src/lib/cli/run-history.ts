@@ -14,12 +14,36 @@ export async function listHistory(limit: number, env: NodeJS.ProcessEnv): Promis
   const runs = [...(await listRuns(stateDirectory(env)))].sort((a, b) => (a.run < b.run ? 1 : -1)).slice(0, limit);
   const terminal = inspectTerminal(env);
   const text = renderTable({
-    columns: [{title: 'RUN', shrinks: false}, {title: 'COMMAND', shrinks: false}, {title: 'APP'}, {title: 'HOSTS', align: 'right', shrinks: false}, {title: 'OUTCOME', shrinks: false}, {title: 'BY'}, {title: 'REASON'}],
-    rows: runs.map(({run, started, ended}) => [run, started?.command ?? '-', started?.app ?? '-', String(started?.hosts ?? '-'), ended?.outcome ?? 'unfinished', started?.operator ?? '-', started?.reason ?? '']),
+    columns: [
+      {title: 'RUN', shrinks: false},
+      {title: 'COMMAND', shrinks: false},
+      {title: 'APP'},
+      {title: 'HOSTS', align: 'right', shrinks: false},
+      {title: 'OUTCOME', shrinks: false},
+      {title: 'BY'},
+      {title: 'REASON'},
+    ],
+    rows: runs.map(({run, started, ended}) => [
+      run,
+      started?.command ?? '-',
+      started?.app ?? '-',
+      String(started?.hosts ?? '-'),
+      ended?.outcome ?? 'unfinished',
+      started?.operator ?? '-',
+      started?.reason ?? '',
+    ]),
     colour: terminal.outColour,
     ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
   });
-  const json = runs.map(({run, started, ended}) => ({run, command: started?.command ?? null, app: started?.app ?? null, startedAt: started?.at ?? null, operator: started?.operator ?? null, outcome: ended?.outcome ?? 'unfinished', exit: ended?.exit ?? null}));
+  const json = runs.map(({run, started, ended}) => ({
+    run,
+    command: started?.command ?? null,
+    app: started?.app ?? null,
+    startedAt: started?.at ?? null,
+    operator: started?.operator ?? null,
+    outcome: ended?.outcome ?? 'unfinished',
+    exit: ended?.exit ?? null,
+  }));
   return {text, json: {schemaVersion: 1, runs: json}, exit: 0};
 }
 

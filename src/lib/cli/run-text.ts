@@ -1,7 +1,7 @@
+import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {HealthReport} from '../operations/check-health.js';
 import type {AppStatus, HostStatus} from '../operations/read-status.js';
 import type {CommandResult} from '../operations/run-command.js';
-import {foldHostSet} from '../inventory/folded-hosts.js';
 import {foldOutputs} from '../report/folded-output.js';
 import {renderTable} from '../report/table.js';
 import type {Terminal} from './terminal.js';
@@ -16,7 +16,13 @@ function tableLook(terminal: Terminal): {width?: number; colour: boolean} {
 export function renderHealth(report: HealthReport, terminal: Terminal): string {
   const groups = new Map<string, {hosts: string[]; silo: string; verdict: string; release: string; rotation: string; detail: string}>();
   for (const host of report.hosts) {
-    const row = {silo: host.silo, verdict: host.verdict, release: host.live === undefined ? '-' : shortId(host.live), rotation: host.rotation ?? '-', detail: withoutName(host.problems.join('; '), host.host)};
+    const row = {
+      silo: host.silo,
+      verdict: host.verdict,
+      release: host.live === undefined ? '-' : shortId(host.live),
+      rotation: host.rotation ?? '-',
+      detail: withoutName(host.problems.join('; '), host.host),
+    };
     const key = JSON.stringify(row);
     const group = groups.get(key) ?? {hosts: [], ...row};
     group.hosts.push(host.host);
@@ -31,11 +37,21 @@ export function renderHealth(report: HealthReport, terminal: Terminal): string {
     group.detail,
   ]);
   const table = renderTable({
-    columns: [{title: 'HOSTS'}, {title: 'SILO'}, {title: 'HEALTH', shrinks: false}, {title: 'LIVE', shrinks: false}, {title: 'ROTATION', shrinks: false}, {title: 'DETAIL'}],
+    columns: [
+      {title: 'HOSTS'},
+      {title: 'SILO'},
+      {title: 'HEALTH', shrinks: false},
+      {title: 'LIVE', shrinks: false},
+      {title: 'ROTATION', shrinks: false},
+      {title: 'DETAIL'},
+    ],
     rows,
     ...tableLook(terminal),
   });
-  const skew = report.releases.length > 1 ? `version skew: ${report.releases.map(({release, hosts}) => `${shortId(release)} on ${foldHostSet(hosts)}`).join(', ')}\n` : '';
+  const skew =
+    report.releases.length > 1
+      ? `version skew: ${report.releases.map(({release, hosts}) => `${shortId(release)} on ${foldHostSet(hosts)}`).join(', ')}\n`
+      : '';
   const healthy = report.hosts.filter((host) => host.verdict === 'healthy').length;
   return `${table}${skew}${report.app} is ${report.overall}: ${healthy} of ${report.hosts.length} hosts healthy\n`;
 }
@@ -58,7 +74,15 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
   const rows = status.flatMap(({app, hosts}) => {
     const groups = new Map<string, {hosts: string[]; first: HostStatus}>();
     for (const host of hosts) {
-      const key = JSON.stringify([host.silo, host.live, host.lease?.run, host.openRuns, host.reachable, host.reachable ? host.why : 'unreachable', host.staged.length]);
+      const key = JSON.stringify([
+        host.silo,
+        host.live,
+        host.lease?.run,
+        host.openRuns,
+        host.reachable,
+        host.reachable ? host.why : 'unreachable',
+        host.staged.length,
+      ]);
       const group = groups.get(key) ?? {hosts: [], first: host};
       group.hosts.push(host.host);
       groups.set(key, group);
@@ -70,16 +94,33 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
       first.reachable ? (first.live === undefined ? '-' : shortId(first.live)) : {text: 'unreachable', paint: 'bad' as const},
       String(first.staged.length),
       first.lease === undefined ? '-' : `${first.lease.run} by ${first.lease.owner}`,
-      [first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`, withoutName(first.why ?? '', first.host)].filter((word) => word !== '').join('; '),
+      [first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`, withoutName(first.why ?? '', first.host)]
+        .filter((word) => word !== '')
+        .join('; '),
     ]);
   });
   return renderTable({
-    columns: [{title: 'APP', shrinks: false}, {title: 'SILO', shrinks: false}, {title: 'HOSTS'}, {title: 'LIVE', shrinks: false}, {title: 'STAGED', align: 'right', shrinks: false}, {title: 'LEASE'}, {title: 'DETAIL'}],
+    columns: [
+      {title: 'APP', shrinks: false},
+      {title: 'SILO', shrinks: false},
+      {title: 'HOSTS'},
+      {title: 'LIVE', shrinks: false},
+      {title: 'STAGED', align: 'right', shrinks: false},
+      {title: 'LEASE'},
+      {title: 'DETAIL'},
+    ],
     rows,
     ...tableLook(terminal),
   });
 }
 
 export function renderOutputs(results: readonly CommandResult[], terminal: Terminal): string {
-  return foldOutputs({outputs: results.map(({host, output, failure}) => ({host, output, ...(failure === undefined ? {} : {failure: withoutName(failure, host)})})), colour: terminal.outColour});
+  return foldOutputs({
+    outputs: results.map(({host, output, failure}) => ({
+      host,
+      output,
+      ...(failure === undefined ? {} : {failure: withoutName(failure, host)}),
+    })),
+    colour: terminal.outColour,
+  });
 }

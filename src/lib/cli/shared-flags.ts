@@ -18,7 +18,12 @@ export const duration = Flags.custom<number>({
 
 export const projectFlags = {
   config: Flags.string({char: 'c', description: 'the project file', default: 'drover.yml', env: 'DROVER_CONFIG', helpGroup: 'PROJECT'}),
-  inventory: Flags.string({char: 'i', description: 'inventory to use instead of the one the project names', env: 'DROVER_INVENTORY', helpGroup: 'PROJECT'}),
+  inventory: Flags.string({
+    char: 'i',
+    description: 'inventory to use instead of the one the project names',
+    env: 'DROVER_INVENTORY',
+    helpGroup: 'PROJECT',
+  }),
   'trust-inventory': Flags.boolean({description: 'trust the inventory program as it is now', helpGroup: 'PROJECT'}),
 };
 
@@ -33,7 +38,14 @@ export const selectionFlags = {
 };
 
 export const fanOutFlags = {
-  concurrency: boundedInteger({description: 'hosts worked on at once', default: 64, min: 1, max: 1000, env: 'DROVER_CONCURRENCY', helpGroup: 'RUN'}),
+  concurrency: boundedInteger({
+    description: 'hosts worked on at once',
+    default: 64,
+    min: 1,
+    max: 1000,
+    env: 'DROVER_CONCURRENCY',
+    helpGroup: 'RUN',
+  }),
   events: Flags.string({description: 'write every event as NDJSON to this file, or - for standard output', helpGroup: 'RUN'}),
   quiet: Flags.boolean({char: 'q', description: 'no progress on standard error', helpGroup: 'RUN'}),
   reason: Flags.string({description: 'why, for the lease and the record', default: '', helpGroup: 'RUN'}),

@@ -5,10 +5,17 @@ import type {MoveStep} from '../rollout/plan.js';
 /** Each safety that can be left out has a flag of its own and wants a reason; there is no flag for all. */
 export const skipFlags = {
   'skip-warm': Flags.boolean({description: 'admit hosts with cold caches; wants --reason', helpGroup: 'EMERGENCY'}),
-  'skip-health': Flags.boolean({description: 'admit hosts without asking whether they are healthy; wants --reason', helpGroup: 'EMERGENCY'}),
+  'skip-health': Flags.boolean({
+    description: 'admit hosts without asking whether they are healthy; wants --reason',
+    helpGroup: 'EMERGENCY',
+  }),
 };
 
-export function readSkips(flags: {readonly 'skip-warm': boolean; readonly 'skip-health': boolean; readonly reason: string}): ReadonlySet<MoveStep> {
+export function readSkips(flags: {
+  readonly 'skip-warm': boolean;
+  readonly 'skip-health': boolean;
+  readonly reason: string;
+}): ReadonlySet<MoveStep> {
   const skips = new Set<MoveStep>();
   if (flags['skip-warm']) skips.add('warm');
   if (flags['skip-health']) skips.add('health');

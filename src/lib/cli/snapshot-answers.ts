@@ -14,14 +14,31 @@ import type {Terminal} from './terminal.js';
 const shortId = (id: string): string => id.slice(0, 12);
 
 /** `drover snapshot`: the id on standard output, what was found on standard error. */
-export async function takeSnapshot(project: Project, app: App, options: {labels: Readonly<Record<string, string>>; allowEmpty: boolean; strict: boolean; signal: AbortSignal}): Promise<Answer> {
+export async function takeSnapshot(
+  project: Project,
+  app: App,
+  options: {labels: Readonly<Record<string, string>>; allowEmpty: boolean; strict: boolean; signal: AbortSignal},
+): Promise<Answer> {
   const {labels, allowEmpty, strict, signal} = options;
   const startedMs = Date.now();
-  const taken = await createSnapshot({source: app.source, app: app.name, ignore: app.ignore, labels, store: openStore(project), now: Date.now, signal, allowEmpty});
+  const taken = await createSnapshot({
+    source: app.source,
+    app: app.name,
+    ignore: app.ignore,
+    labels,
+    store: openStore(project),
+    now: Date.now,
+    signal,
+    allowEmpty,
+  });
   const {record, warnings, newBytes, newFiles, reusedFiles, ignored} = taken;
   for (const warning of warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
   if (strict && warnings.length > 0) {
-    throw new DroverError({code: 'refused', message: `${warnings.length} warnings with --strict`, fix: 'remove what they name, or ignore it in .droverignore'});
+    throw new DroverError({
+      code: 'refused',
+      message: `${warnings.length} warnings with --strict`,
+      fix: 'remove what they name, or ignore it in .droverignore',
+    });
   }
   const facts = `${record.files} files, ${formatBytes(record.bytes)}; new to the store: ${newFiles} files, ${formatBytes(newBytes)}; ${reusedFiles} known; ${ignored} ignored; ${((Date.now() - startedMs) / 1000).toFixed(1)} s`;
   process.stderr.write(`${app.name} ${shortId(record.id)}: ${facts}\n`);
@@ -29,10 +46,26 @@ export async function takeSnapshot(project: Project, app: App, options: {labels:
 }
 
 export async function listSnapshots(project: Project, app: App | undefined, terminal: Terminal): Promise<Answer> {
-  const records = (await openStore(project).list()).filter((record) => app === undefined || record.app === app.name).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  const records = (await openStore(project).list())
+    .filter((record) => app === undefined || record.app === app.name)
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   const text = renderTable({
-    columns: [{title: 'SNAPSHOT', shrinks: false}, {title: 'APP'}, {title: 'TAKEN', shrinks: false}, {title: 'FILES', align: 'right', shrinks: false}, {title: 'SIZE', align: 'right', shrinks: false}, {title: 'LABELS'}],
-    rows: records.map((record) => [shortId(record.id), record.app, record.createdAt.slice(0, 19).replace('T', ' '), String(record.files), formatBytes(record.bytes), describeLabels(record)]),
+    columns: [
+      {title: 'SNAPSHOT', shrinks: false},
+      {title: 'APP'},
+      {title: 'TAKEN', shrinks: false},
+      {title: 'FILES', align: 'right', shrinks: false},
+      {title: 'SIZE', align: 'right', shrinks: false},
+      {title: 'LABELS'},
+    ],
+    rows: records.map((record) => [
+      shortId(record.id),
+      record.app,
+      record.createdAt.slice(0, 19).replace('T', ' '),
+      String(record.files),
+      formatBytes(record.bytes),
+      describeLabels(record),
+    ]),
     colour: terminal.outColour,
     ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
   });
@@ -52,7 +85,11 @@ export async function showSnapshot(project: Project, app: App, snapshot: string,
     ...(Object.keys(record.labels).length === 0 ? [] : [`labels   ${describeLabels(record)}`]),
     ...(files ? manifest.entries.map(describeEntry) : []),
   ];
-  return {text: `${lines.map((line) => printable(line)).join('\n')}\n`, json: {schemaVersion: 1, ...record, ...(files ? {entries: manifest.entries} : {})}, exit: 0};
+  return {
+    text: `${lines.map((line) => printable(line)).join('\n')}\n`,
+    json: {schemaVersion: 1, ...record, ...(files ? {entries: manifest.entries} : {})},
+    exit: 0,
+  };
 }
 
 export async function diffSnapshots(project: Project, app: App, before: string, after: string): Promise<Answer> {
@@ -65,14 +102,23 @@ export async function diffSnapshots(project: Project, app: App, before: string, 
 }
 
 /** Exit 9 when anything is missing or damaged. */
-export async function verifySnapshots(project: Project, app: App | undefined, snapshot: string | undefined, signal: AbortSignal): Promise<Answer> {
+export async function verifySnapshots(
+  project: Project,
+  app: App | undefined,
+  snapshot: string | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
   const store = openStore(project);
   const id = snapshot === undefined || app === undefined ? undefined : (await store.resolve(app.name, snapshot)).id;
   const damaged = await store.verify(id, signal);
   const json = {schemaVersion: 1, ok: damaged.length === 0, damaged};
   if (damaged.length === 0) return {text: id === undefined ? 'the store is whole\n' : `${shortId(id)} is whole\n`, json, exit: 0};
   const lines = damaged.map(({digest, why, paths}) => printable(`${digest.slice(0, 16)} ${why}: ${paths.join(', ')}`));
-  return {text: `${lines.join('\n')}\n${damaged.length} objects are missing or damaged; take the snapshot again from its source\n`, json, exit: 9};
+  return {
+    text: `${lines.join('\n')}\n${damaged.length} objects are missing or damaged; take the snapshot again from its source\n`,
+    json,
+    exit: 9,
+  };
 }
 
 function describeLabels(record: SnapshotRecord): string {

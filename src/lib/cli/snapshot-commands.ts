@@ -1,6 +1,6 @@
 import path from 'node:path';
-import {loadProject} from '../inventory/project-file.js';
 import type {Project} from '../inventory/app.js';
+import {loadProject} from '../inventory/project-file.js';
 import type {Answer} from './answer.js';
 import {listenForInterrupt} from './interrupt.js';
 import {chooseApp, chooseAppAndSnapshot, type ProjectFlags} from './load-project.js';
@@ -16,12 +16,19 @@ function readProject(flags: StoreFlags): Promise<Project> {
 
 export async function takeSnapshotOf(
   appName: string | undefined,
-  flags: StoreFlags & {readonly labels: Readonly<Record<string, string>>; readonly source?: string | undefined; readonly 'allow-empty': boolean; readonly strict: boolean},
+  flags: StoreFlags & {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly source?: string | undefined;
+    readonly 'allow-empty': boolean;
+    readonly strict: boolean;
+  },
 ): Promise<Answer> {
   const project = await readProject(flags);
   const app = chooseApp(project, appName);
   const chosen = flags.source === undefined ? app : {...app, source: path.resolve(flags.source)};
-  return abortable((signal) => takeSnapshot(project, chosen, {labels: flags.labels, allowEmpty: flags['allow-empty'], strict: flags.strict, signal}));
+  return abortable((signal) =>
+    takeSnapshot(project, chosen, {labels: flags.labels, allowEmpty: flags['allow-empty'], strict: flags.strict, signal}),
+  );
 }
 
 export async function listSnapshotsOf(appName: string | undefined, flags: StoreFlags): Promise<Answer> {
@@ -29,7 +36,11 @@ export async function listSnapshotsOf(appName: string | undefined, flags: StoreF
   return listSnapshots(project, appName === undefined ? undefined : chooseApp(project, appName), inspectTerminal(process.env));
 }
 
-export async function showSnapshotOf(first: string | undefined, second: string | undefined, flags: StoreFlags & {readonly files: boolean}): Promise<Answer> {
+export async function showSnapshotOf(
+  first: string | undefined,
+  second: string | undefined,
+  flags: StoreFlags & {readonly files: boolean},
+): Promise<Answer> {
   const project = await readProject(flags);
   const {app, snapshot = 'latest'} = chooseAppAndSnapshot(project, first, second);
   return showSnapshot(project, app, snapshot, flags.files);

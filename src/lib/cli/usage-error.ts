@@ -1,6 +1,9 @@
 import type {Problem} from '../errors/drover-error.js';
 import {findClosest} from '../inventory/closest-name.js';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the colour codes that oclif puts into its messages
+const ansiColour = /\u001b\[[0-9;]*m/g;
+
 /** oclif's parser errors carry what was being parsed. */
 interface ParseError extends Error {
   readonly parse: {readonly input?: {readonly flags?: Readonly<Record<string, unknown>>}};
@@ -27,7 +30,7 @@ export function describeUsage(error: Error): Problem | undefined {
   const words = error.message
     .replace(/\n?See more help with --help$/, '')
     .replace(/^The following errors? occurred:\s*/, '')
-    .replace(/\u001b\[[0-9;]*m/g, '')
+    .replace(ansiColour, '')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '')

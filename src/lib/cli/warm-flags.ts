@@ -26,7 +26,15 @@ interface WarmFlagValues {
 }
 
 /** What holds where neither the file nor a flag says otherwise. */
-const defaults: WarmSettings = {from: {kind: 'sitemap', url: '/sitemap.xml'}, mode: 'clone', port: 80, headers: {}, ratePerSecond: 20, concurrency: 4, deadlineMs: 120_000};
+const defaults: WarmSettings = {
+  from: {kind: 'sitemap', url: '/sitemap.xml'},
+  mode: 'clone',
+  port: 80,
+  headers: {},
+  ratePerSecond: 20,
+  concurrency: 4,
+  deadlineMs: 120_000,
+};
 
 /** The app with flags over its own settings. An app without `warm:` can be warmed when flags say from what. */
 export function warmOverrides(app: App, flags: WarmFlagValues): App {
@@ -34,7 +42,11 @@ export function warmOverrides(app: App, flags: WarmFlagValues): App {
   if (app.warm === undefined && !named) return app;
   const base = app.warm ?? defaults;
   const from: WarmSettings['from'] =
-    flags.urls !== undefined ? {kind: 'file', path: path.resolve(flags.urls)} : flags.sitemap !== undefined ? {kind: 'sitemap', url: flags.sitemap} : base.from;
+    flags.urls !== undefined
+      ? {kind: 'file', path: path.resolve(flags.urls)}
+      : flags.sitemap !== undefined
+        ? {kind: 'sitemap', url: flags.sitemap}
+        : base.from;
   return {
     ...app,
     warm: {
@@ -52,6 +64,11 @@ export function warmOverrides(app: App, flags: WarmFlagValues): App {
 function parseUntil(text: string): NonNullable<WarmSettings['until']> {
   const match = /^\s*(?:(hit)\s*>=|(converged))\s*(\d{1,3}(?:\.\d+)?)\s*%\s*$/.exec(text);
   const percent = Number(match?.[3]);
-  if (match === null || !(percent > 0 && percent <= 100)) throw new DroverError({code: 'usage', message: `--until ${JSON.stringify(text)} is not understood`, fix: 'write "hit >= 98%" or "converged 95%"'});
+  if (match === null || !(percent > 0 && percent <= 100))
+    throw new DroverError({
+      code: 'usage',
+      message: `--until ${JSON.stringify(text)} is not understood`,
+      fix: 'write "hit >= 98%" or "converged 95%"',
+    });
   return {kind: match[1] === undefined ? 'converged' : 'hit', ratio: percent / 100};
 }

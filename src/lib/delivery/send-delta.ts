@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
-import {pipeline} from 'node:stream/promises';
 import {Transform} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
 import type {HostApp, StageRequest} from '../host/host-app.js';
 import type {Delta} from '../snapshot/store.js';
 
@@ -29,7 +29,14 @@ const longestTransferMs = 12 * 60 * 60 * 1000;
  */
 export async function sendDelta(options: SendOptions): Promise<Sent> {
   const {host, delta, unpackedBytes, links, run, onProgress} = options;
-  const request: StageRequest = {id: delta.snapshot, base: delta.base, delta, unpackedBytes, files: delta.files, ...(run === undefined ? {} : {run})};
+  const request: StageRequest = {
+    id: delta.snapshot,
+    base: delta.base,
+    delta,
+    unpackedBytes,
+    files: delta.files,
+    ...(run === undefined ? {} : {run}),
+  };
   const offer = await host.stageOpen(request);
   if (offer.kind === 'staged') return {kind: 'unchanged'};
   const offset = offer.bytes > 0 && (await prefixDigest(delta.path, offer.bytes)) === offer.digest ? offer.bytes : 0;

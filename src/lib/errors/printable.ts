@@ -3,7 +3,7 @@ const unsafe =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to be made visible
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
-function escape(character: string): string {
+function escapeCharacter(character: string): string {
   if (character === '\n') return '\\n';
   if (character === '\r') return '\\r';
   if (character === '\t') return '\\t';
@@ -16,7 +16,7 @@ function escape(character: string): string {
  * bidi mark and line break becomes a visible escape. Ordinary letters of all scripts stay as they are.
  */
 export function printable(text: string): string {
-  return text.replace(unsafe, escape);
+  return text.replace(unsafe, escapeCharacter);
 }
 
 /** As `printable`, for text of several lines: line breaks stay, `\r\n` counts as one. */

@@ -32,7 +32,11 @@ export interface FanOutOptions<T, R> {
  * One attempt per item, many at once, tried again where that can help; one outcome per item, in the order of the items. Never rejects
  * because an item failed on purpose; a bug is thrown through once all running items have ended.
  */
-export async function fanOut<T, R>(items: readonly T[], attempt: (item: T) => Promise<R>, options: FanOutOptions<T, R>): Promise<readonly Outcome<T, R>[]> {
+export async function fanOut<T, R>(
+  items: readonly T[],
+  attempt: (item: T) => Promise<R>,
+  options: FanOutOptions<T, R>,
+): Promise<readonly Outcome<T, R>[]> {
   const {budget = Number.POSITIVE_INFINITY, retry = defaultRetry, random, signal, drain, onRetry, onOutcome} = options;
   const limit = pLimit(options.concurrency);
   let failures = 0;
@@ -40,7 +44,12 @@ export async function fanOut<T, R>(items: readonly T[], attempt: (item: T) => Pr
   const run = async (item: T): Promise<Outcome<T, R>> => {
     if (signal.aborted || drain?.aborted || failures > budget || bug !== undefined) return {kind: 'skipped', item};
     try {
-      const value = await retryTransient(() => attempt(item), {policy: retry, random, signal, onRetry: (notice) => onRetry?.(item, notice)});
+      const value = await retryTransient(() => attempt(item), {
+        policy: retry,
+        random,
+        signal,
+        onRetry: (notice) => onRetry?.(item, notice),
+      });
       return {kind: 'done', item, value};
     } catch (error) {
       if (signal.aborted) return {kind: 'interrupted', item};

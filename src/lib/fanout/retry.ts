@@ -26,7 +26,12 @@ export interface RetryNotice {
 /** Runs `attempt` until it succeeds, fails for good, or the tries are spent; throws the last failure. */
 export async function retryTransient<T>(
   attempt: () => Promise<T>,
-  options: {readonly policy: RetryPolicy; readonly random: () => number; readonly signal: AbortSignal; readonly onRetry?: (notice: RetryNotice) => void | Promise<void>},
+  options: {
+    readonly policy: RetryPolicy;
+    readonly random: () => number;
+    readonly signal: AbortSignal;
+    readonly onRetry?: (notice: RetryNotice) => void | Promise<void>;
+  },
 ): Promise<T> {
   const {policy, random, signal, onRetry} = options;
   for (let number = 1; ; number++) {

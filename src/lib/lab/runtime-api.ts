@@ -45,6 +45,9 @@ function runCommand(command: string, world: RuntimeWorld): string {
       return showStat(args, world);
     case 'show info':
       return showInfo(world);
+    case 'show cli':
+      if (args[0] === 'level') return 'admin\n';
+      break;
     case 'show servers':
       if (args[0] === 'state') return showServersState(args[1], world);
       break;

@@ -18,7 +18,7 @@ export function serveExec({session, channel, connection, child}: ExecChannel): v
   const abandon = () => {
     channel.unpipe(child.stdin);
     channel.resume();
-
+    child.stdin.end();
     child.stdout.destroy();
     child.stderr.destroy();
   };

@@ -124,7 +124,11 @@ async function perform(crew: Crew, effect: Work, members: readonly Host[], push:
   switch (effect.kind) {
     case 'lease': {
       const failed = await leaseHost(crew, effect.host);
-      push(failed === undefined ? {kind: 'leased', host: effect.host} : {kind: 'lease-failed', host: effect.host, code: failed.code, why: failed.message});
+      push(
+        failed === undefined
+          ? {kind: 'leased', host: effect.host}
+          : {kind: 'lease-failed', host: effect.host, code: failed.code, why: failed.message},
+      );
       return;
     }
     case 'step':

@@ -6,8 +6,8 @@ import type {MoveStep} from '../rollout/plan.js';
 import {awaitRelease} from './await-release.js';
 import {type Crew, leaseSeconds, locate} from './crew.js';
 import {describeError, runStep, useHost} from './on-host.js';
-import {renderPlan} from './plan-text.js';
 import {restartSeconds} from './plan-rollout.js';
+import {renderPlan} from './plan-text.js';
 import {ReleaseFailure} from './release-failure.js';
 import {warmRelease} from './warm-release.js';
 
@@ -17,7 +17,15 @@ export async function leaseHost(crew: Crew, name: string): Promise<Problem | und
   const known = unusable.get(name);
   if (known !== undefined) return known;
   const {host, planned} = locate(crew, name);
-  const request = {run: plan.run, owner: world.operator, reason: plan.reason, ttlSeconds: leaseSeconds, plan: renderPlan(plan), from: planned.from, to: planned.to};
+  const request = {
+    run: plan.run,
+    owner: world.operator,
+    reason: plan.reason,
+    ttlSeconds: leaseSeconds,
+    plan: renderPlan(plan),
+    from: planned.from,
+    to: planned.to,
+  };
   try {
     const epoch = await runStep(world, {host, step: 'lease', action: () => useHost(world, host, app, (on) => on.lease(request))});
     crew.fences.set(name, {run: plan.run, epoch});
@@ -48,7 +56,11 @@ export async function releaseHost(crew: Crew, name: string, ended: string | unde
   } catch (error) {
     if (!(error instanceof DroverError)) throw error;
     if (error instanceof VerbError && error.failure === 'fenced') return;
-    await world.emit({kind: 'warning', host: name, message: `the lease was not given back and runs out by itself: ${describeError(error)}`});
+    await world.emit({
+      kind: 'warning',
+      host: name,
+      message: `the lease was not given back and runs out by itself: ${describeError(error)}`,
+    });
   }
 }
 
@@ -119,16 +131,29 @@ async function restart(crew: Crew, host: Host, fence: Fence, move: {from: string
   const {world, app} = crew;
   const command = app.restart;
   if (command === undefined) return;
-  const hook = {command, seconds: restartSeconds, cwd: `${app.root}/current`, fence, event: 'restarted', to: move.to, ...(move.from === undefined ? {} : {from: move.from})};
+  const hook = {
+    command,
+    seconds: restartSeconds,
+    cwd: `${app.root}/current`,
+    fence,
+    event: 'restarted',
+    to: move.to,
+    ...(move.from === undefined ? {} : {from: move.from}),
+  };
   await runStep(world, {
     host,
     step: 'restart',
     action: async () => {
       const result = await useHost(world, host, app, (on) => on.runHook(hook));
       if (result.status === 0 && result.lateAfterSeconds === undefined) return;
-      const how = result.lateAfterSeconds === undefined ? `ended with status ${result.status}` : `was not done after ${result.lateAfterSeconds} s`;
+      const how =
+        result.lateAfterSeconds === undefined ? `ended with status ${result.status}` : `was not done after ${result.lateAfterSeconds} s`;
       const said = result.output.trim().split('\n').slice(-3).join(' | ').slice(0, 300);
-      throw new ReleaseFailure({code: 'unhealthy', message: `${host.name}: the restart hook ${how}${said === '' ? '' : `: ${said}`}`, host: host.name});
+      throw new ReleaseFailure({
+        code: 'unhealthy',
+        message: `${host.name}: the restart hook ${how}${said === '' ? '' : `: ${said}`}`,
+        host: host.name,
+      });
     },
   });
 }
@@ -140,7 +165,12 @@ export async function probeRelease(crew: Crew, names: readonly string[]): Promis
     names.map(async (name) => {
       const {host, planned} = locate(crew, name);
       try {
-        await runStep(world, {host, step: 'health', action: () => awaitRelease(world, app, host, planned.to), describe: (detail) => ({detail})});
+        await runStep(world, {
+          host,
+          step: 'health',
+          action: () => awaitRelease(world, app, host, planned.to),
+          describe: (detail) => ({detail}),
+        });
         return [];
       } catch (error) {
         if (!(error instanceof DroverError)) throw error;

@@ -35,7 +35,10 @@ export interface HealthReport {
 }
 
 /** Asks every host once: its probes, what is live and what is served, and where the balancers have it. Changes nothing, takes no lease. */
-export async function checkHealth(world: World, options: {readonly app: App; readonly hosts: readonly Host[]; readonly balancer: Balancer}): Promise<{report: HealthReport; end: RunEnd}> {
+export async function checkHealth(
+  world: World,
+  options: {readonly app: App; readonly hosts: readonly Host[]; readonly balancer: Balancer},
+): Promise<{report: HealthReport; end: RunEnd}> {
   const {app, hosts, balancer} = options;
   const startedMs = world.now();
   await world.emit({kind: 'run-started', command: 'health', app: app.name, operator: world.operator, hosts: hosts.length});
@@ -52,7 +55,13 @@ export async function checkHealth(world: World, options: {readonly app: App; rea
       const why = outcome.kind === 'failed' ? outcome.problem.message : health?.problems.join('; ');
       const good = health?.verdict === 'healthy';
       const ended = outcome.kind === 'skipped' || outcome.kind === 'interrupted' ? outcome.kind : good ? 'done' : 'failed';
-      await world.emit({kind: 'host-ended', host: outcome.item.name, outcome: ended, ...(health?.live === undefined ? {} : {release: health.live}), ...(good || why === undefined || why === '' ? {} : {why})});
+      await world.emit({
+        kind: 'host-ended',
+        host: outcome.item.name,
+        outcome: ended,
+        ...(health?.live === undefined ? {} : {release: health.live}),
+        ...(good || why === undefined || why === '' ? {} : {why}),
+      });
     },
   });
   const examined = outcomes.map((outcome): HostHealth => {
@@ -62,11 +71,20 @@ export async function checkHealth(world: World, options: {readonly app: App; rea
   });
   const report: HealthReport = {app: app.name, overall: judge(examined), hosts: examined, releases: groupReleases(examined), warnings};
   for (const message of warnings) await world.emit({kind: 'warning', message});
-  const end = await endRun(world, startedMs, world.interrupted.aborted ? 'interrupted' : report.overall === 'healthy' ? 'converged' : 'needs-attention');
+  const end = await endRun(
+    world,
+    startedMs,
+    world.interrupted.aborted ? 'interrupted' : report.overall === 'healthy' ? 'converged' : 'needs-attention',
+  );
   return {report, end: report.overall === 'healthy' || end.outcome === 'interrupted' ? end : {...end, exit: 10}};
 }
 
-async function readRotation(world: World, balancer: Balancer, hosts: readonly Host[], warnings: string[]): Promise<ReadonlyMap<string, Rotation>> {
+async function readRotation(
+  world: World,
+  balancer: Balancer,
+  hosts: readonly Host[],
+  warnings: string[],
+): Promise<ReadonlyMap<string, Rotation>> {
   if (balancer.kind === 'none') return new Map();
   try {
     return new Map((await balancer.read(hosts, world.signal)).map((each) => [each.host.name, each]));
@@ -79,7 +97,9 @@ async function readRotation(world: World, balancer: Balancer, hosts: readonly Ho
 
 async function examine(world: World, app: App, host: Host, rotation: Rotation | undefined): Promise<HostHealth> {
   const state = await useHost(world, host, app, (on) => on.readState());
-  const probes = await useLink(world, host, (link) => probeHost({host, link, root: app.root, probes: app.health, signal: world.signal, now: () => performance.now()}));
+  const probes = await useLink(world, host, (link) =>
+    probeHost({host, link, root: app.root, probes: app.health, signal: world.signal, now: () => performance.now()}),
+  );
   const served = probes.find((result) => result.release !== undefined)?.release;
   const problems = probes.filter((result) => !result.ok).map((result) => result.detail);
   if (state.live === undefined) problems.push('serves no release yet');
@@ -87,7 +107,8 @@ async function examine(world: World, app: App, host: Host, rotation: Rotation | 
   if (served !== undefined && state.live !== undefined && !state.live.startsWith(served)) {
     problems.push(`the process serves ${served.slice(0, 12)}, current is ${state.live.slice(0, 12)}: it was not restarted`);
   }
-  if (rotation !== undefined && rotation.state !== 'in' && rotation.state !== 'absent') problems.push(`out of rotation (${rotation.state})`);
+  if (rotation !== undefined && rotation.state !== 'in' && rotation.state !== 'absent')
+    problems.push(`out of rotation (${rotation.state})`);
   return {
     host: host.name,
     silo: host.silo,
@@ -119,4 +140,3 @@ function groupReleases(hosts: readonly HostHealth[]): HealthReport['releases'] {
   }
   return [...groups].map(([release, names]) => ({release, hosts: names})).sort((a, b) => b.hosts.length - a.hosts.length);
 }
-

@@ -15,7 +15,11 @@ export async function chooseSnapshot(store: Store, app: App, words: string, stat
     const staged = new Set([...states.values()].flatMap((state) => state.releases).filter((id) => id.startsWith(words)));
     const [only, ...more] = staged;
     if (only === undefined) {
-      throw new DroverError({code: 'not-found', message: `release "${words}" is not in the store or on any host`, fix: `list with: drover snapshot list ${app.name}`});
+      throw new DroverError({
+        code: 'not-found',
+        message: `release "${words}" is not in the store or on any host`,
+        fix: `list with: drover snapshot list ${app.name}`,
+      });
     }
     if (more.length > 0) {
       const listed = [...staged].map((id) => `${id.slice(0, 8)}..`).join(', ');

@@ -8,7 +8,7 @@ import type {Balancer, Rotation} from '../traffic/balancer.js';
 import {chooseSnapshot} from './choose-snapshot.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {renderPlan} from './plan-text.js';
-import {findUnfit, type FleetReport, readFleet} from './read-fleet.js';
+import {type FleetReport, findUnfit, readFleet} from './read-fleet.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {stageRelease} from './stage-release.js';
@@ -35,9 +35,21 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   const {app, store, hosts, balancer, skip, approve} = options;
   const startedMs = world.now();
   if (app.once !== undefined) {
-    throw new DroverError({code: 'refused', message: `apps.${app.name}.once is not carried out by this version`, fix: 'run the task yourself and take once: out', file: world.project.file});
+    throw new DroverError({
+      code: 'refused',
+      message: `apps.${app.name}.once is not carried out by this version`,
+      fix: 'run the task yourself and take once: out',
+      file: world.project.file,
+    });
   }
-  await world.emit({kind: 'run-started', command: 'deploy', app: app.name, operator: world.operator, hosts: hosts.length, ...(world.reason === '' ? {} : {reason: world.reason})});
+  await world.emit({
+    kind: 'run-started',
+    command: 'deploy',
+    app: app.name,
+    operator: world.operator,
+    hosts: hosts.length,
+    ...(world.reason === '' ? {} : {reason: world.reason}),
+  });
   const fleet = await readFleet(world, app, hosts);
   const snapshot = await chooseSnapshot(store, app, options.snapshot, fleet.states);
   refuseUnfit(fleet, app, hosts);
@@ -62,11 +74,23 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   }
   const unusable = new Map<string, Problem>(fleet.problems);
   if (unusable.size <= plan.budget) {
-    const staged = await stageRelease(world, {app, store, snapshot, hosts: changing.filter((host) => fleet.states.has(host.name)), states: fleet.states, budget: plan.budget - unusable.size, run: {id: plan.run, plan: renderPlan(plan), endsHere: false}});
+    const staged = await stageRelease(world, {
+      app,
+      store,
+      snapshot,
+      hosts: changing.filter((host) => fleet.states.has(host.name)),
+      states: fleet.states,
+      budget: plan.budget - unusable.size,
+      run: {id: plan.run, plan: renderPlan(plan), endsHere: false},
+    });
     for (const result of staged) {
       if (result.problem !== undefined) unusable.set(result.host.name, result.problem);
       else if (result.kind === 'skipped' || result.kind === 'interrupted') {
-        unusable.set(result.host.name, {code: 'interrupted', message: `${result.host.name}: not staged: the run stopped before`, host: result.host.name});
+        unusable.set(result.host.name, {
+          code: 'interrupted',
+          message: `${result.host.name}: not staged: the run stopped before`,
+          host: result.host.name,
+        });
       }
     }
   }
@@ -94,7 +118,14 @@ export function refuseLeased(fleet: FleetReport, ours?: string): void {
   const problems = [...fleet.states].flatMap(([host, {lease}]): Problem[] => {
     if (lease === undefined || lease.leftSeconds === 0 || lease.run === ours) return [];
     const why = lease.reason === '' ? '' : ` (${lease.reason})`;
-    return [{code: 'leased', message: `${host} is leased by ${lease.owner} for run ${lease.run}${why}, ${lease.leftSeconds} s left`, host, fix: `wait, or if that run is dead: drover resume ${lease.run}`}];
+    return [
+      {
+        code: 'leased',
+        message: `${host} is leased by ${lease.owner} for run ${lease.run}${why}, ${lease.leftSeconds} s left`,
+        host,
+        fix: `wait, or if that run is dead: drover resume ${lease.run}`,
+      },
+    ];
   });
   const [first, ...more] = problems;
   if (first !== undefined) throw new DroverError(first, ...more);

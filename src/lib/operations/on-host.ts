@@ -51,7 +51,14 @@ export async function runStep<T>(world: World, options: StepOptions<T>): Promise
     });
     const words = describe?.(value);
     const detail = words?.detail === undefined ? {} : {detail: words.detail};
-    await world.emit({kind: 'step-ended', host: host.name, step, outcome: words?.unchanged === true ? 'unchanged' : 'done', ms: world.now() - startedMs, ...detail});
+    await world.emit({
+      kind: 'step-ended',
+      host: host.name,
+      step,
+      outcome: words?.unchanged === true ? 'unchanged' : 'done',
+      ms: world.now() - startedMs,
+      ...detail,
+    });
     return value;
   } catch (error) {
     const outcome = world.signal.aborted ? 'interrupted' : 'failed';

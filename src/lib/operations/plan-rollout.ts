@@ -27,7 +27,12 @@ export function stepsOfApp(app: App, command: 'deploy' | 'rollback', skip: Reado
 /** The plan for hosts that will change; deterministic in its inputs. Refuses a floor that cannot be kept. */
 export function planRollout(
   world: Pick<World, 'inventory' | 'run' | 'operator' | 'reason'>,
-  options: {readonly command: 'deploy' | 'rollback'; readonly app: App; readonly hosts: readonly PlannedHost[]; readonly skip?: ReadonlySet<MoveStep>},
+  options: {
+    readonly command: 'deploy' | 'rollback';
+    readonly app: App;
+    readonly hosts: readonly PlannedHost[];
+    readonly skip?: ReadonlySet<MoveStep>;
+  },
 ): RolloutPlan {
   const {command, app, hosts, skip} = options;
   const floors: Record<string, number> = {};

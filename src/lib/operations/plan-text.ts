@@ -31,7 +31,8 @@ export function digestPlan(plan: RolloutPlan): string {
 
 /** Reads a plan that a host kept. Throws `integrity`: it was ours when it was written. */
 export function parsePlan(text: string, host: string): StoredPlan {
-  const damaged = (): DroverError => new DroverError({code: 'integrity', message: `${host}: the plan kept on the host is damaged`, host, fix: 'roll back or deploy anew'});
+  const damaged = (): DroverError =>
+    new DroverError({code: 'integrity', message: `${host}: the plan kept on the host is damaged`, host, fix: 'roll back or deploy anew'});
   let plan: StoredPlan;
   try {
     plan = JSON.parse(text) as StoredPlan;

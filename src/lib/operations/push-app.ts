@@ -26,18 +26,36 @@ export async function pushApp(world: World, options: PushOptions): Promise<RunEn
   const snapshot = await chooseSnapshot(store, app, options.snapshot, new Map());
   const started = {kind: 'run-started', command: 'push', app: app.name, snapshot, operator: world.operator, hosts: hosts.length} as const;
   await world.emit({...started, ...(world.reason === '' ? {} : {reason: world.reason})});
-  const plan: PushPlan = {v: 1, run: world.run, command: 'push', app: app.name, operator: world.operator, snapshot, hosts: hosts.map((host) => host.name)};
+  const plan: PushPlan = {
+    v: 1,
+    run: world.run,
+    command: 'push',
+    app: app.name,
+    operator: world.operator,
+    snapshot,
+    hosts: hosts.map((host) => host.name),
+  };
   return stageEverywhere(world, {...options, snapshot, plan, startedMs});
 }
 
 /** The work of a push, also when it is resumed. */
-export async function stageEverywhere(world: World, options: PushOptions & {readonly plan: PushPlan; readonly startedMs: number}): Promise<RunEnd> {
+export async function stageEverywhere(
+  world: World,
+  options: PushOptions & {readonly plan: PushPlan; readonly startedMs: number},
+): Promise<RunEnd> {
   const {app, store, snapshot, hosts, plan, startedMs} = options;
   const fleet = await readFleet(world, app, hosts);
   const [unfit, ...more] = findUnfit(fleet);
   if (unfit !== undefined) throw new DroverError(unfit, ...more);
   const reachable = hosts.filter((host) => fleet.states.has(host.name));
-  const results = await stageRelease(world, {app, store, snapshot, hosts: reachable, states: fleet.states, run: {id: plan.run, plan: renderPlan(plan), endsHere: true}});
+  const results = await stageRelease(world, {
+    app,
+    store,
+    snapshot,
+    hosts: reachable,
+    states: fleet.states,
+    run: {id: plan.run, plan: renderPlan(plan), endsHere: true},
+  });
   for (const host of hosts) {
     const result = results.find((each) => each.host === host);
     const problem = result?.problem ?? fleet.problems.get(host.name);
@@ -46,7 +64,12 @@ export async function stageEverywhere(world: World, options: PushOptions & {read
       continue;
     }
     const outcome = result === undefined ? 'skipped' : result.kind;
-    await world.emit({kind: 'host-ended', host: host.name, outcome, ...(problem === undefined ? {} : {code: problem.code, why: problem.message})});
+    await world.emit({
+      kind: 'host-ended',
+      host: host.name,
+      outcome,
+      ...(problem === undefined ? {} : {code: problem.code, why: problem.message}),
+    });
   }
   const next = `drover resume ${plan.run}`;
   if (world.interrupted.aborted || world.signal.aborted) return endRun(world, startedMs, 'interrupted', {code: 'interrupted', next});

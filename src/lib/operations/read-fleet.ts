@@ -19,12 +19,23 @@ export async function readFleet(world: World, app: App, hosts: readonly Host[]):
   const outcomes = await fanOut(
     hosts,
     (host) => runStep(world, {host, step: 'read-state', action: () => useHost(world, host, app, (on) => on.readState())}),
-    {concurrency: world.concurrency, retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0}, random: world.random, signal: world.signal, drain: world.interrupted},
+    {
+      concurrency: world.concurrency,
+      retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0},
+      random: world.random,
+      signal: world.signal,
+      drain: world.interrupted,
+    },
   );
   for (const outcome of outcomes) {
     if (outcome.kind === 'done') states.set(outcome.item.name, outcome.value);
     else if (outcome.kind === 'failed') problems.set(outcome.item.name, outcome.problem);
-    else problems.set(outcome.item.name, {code: 'interrupted', message: `${outcome.item.name}: not asked: interrupted`, host: outcome.item.name});
+    else
+      problems.set(outcome.item.name, {
+        code: 'interrupted',
+        message: `${outcome.item.name}: not asked: interrupted`,
+        host: outcome.item.name,
+      });
   }
   return {states, problems};
 }
@@ -33,7 +44,14 @@ export async function readFleet(world: World, app: App, hosts: readonly Host[]):
 export function findUnfit(fleet: FleetReport): readonly Problem[] {
   return [...fleet.states].flatMap(([host, state]): Problem[] => {
     if (state.missing.length > 0) {
-      return [{code: 'unsupported', message: `${host}: missing on the host: ${state.missing.join(', ')}`, host, fix: 'install them (coreutils, util-linux, tar, gzip, gawk or BusyBox)'}];
+      return [
+        {
+          code: 'unsupported',
+          message: `${host}: missing on the host: ${state.missing.join(', ')}`,
+          host,
+          fix: 'install them (coreutils, util-linux, tar, gzip, gawk or BusyBox)',
+        },
+      ];
     }
     if (state.unsafe !== undefined) return [{code: 'refused', message: `${host}: ${state.unsafe}`, host}];
     return [];

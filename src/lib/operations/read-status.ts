@@ -26,7 +26,10 @@ export interface AppStatus {
 }
 
 /** What is live where, by the hosts' own word. */
-export async function readStatus(world: World, selections: readonly {readonly app: App; readonly hosts: readonly Host[]}[]): Promise<{status: readonly AppStatus[]; end: RunEnd}> {
+export async function readStatus(
+  world: World,
+  selections: readonly {readonly app: App; readonly hosts: readonly Host[]}[],
+): Promise<{status: readonly AppStatus[]; end: RunEnd}> {
   const startedMs = world.now();
   const names = new Set(selections.flatMap(({hosts}) => hosts.map((host) => host.name)));
   await world.emit({kind: 'run-started', command: 'health', operator: world.operator, hosts: names.size});
@@ -35,7 +38,10 @@ export async function readStatus(world: World, selections: readonly {readonly ap
   for (const {app, hosts} of selections) {
     const fleet = await readFleet(world, app, hosts);
     silent += fleet.problems.size;
-    status.push({app: app.name, hosts: hosts.map((host) => describeHost(host, fleet.states.get(host.name), fleet.problems.get(host.name)?.message))});
+    status.push({
+      app: app.name,
+      hosts: hosts.map((host) => describeHost(host, fleet.states.get(host.name), fleet.problems.get(host.name)?.message)),
+    });
   }
   return {status, end: await endRun(world, startedMs, silent === 0 ? 'converged' : 'refused', silent === 0 ? {} : {code: 'unreachable'})};
 }

@@ -32,7 +32,14 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   const startedMs = world.now();
   const found = await findRun(world, options);
   const {app, plan, fleet} = found;
-  await world.emit({kind: 'run-started', command: 'resume', app: app.name, operator: world.operator, hosts: plan.hosts.length, reason: `run ${plan.run} of ${plan.operator}`});
+  await world.emit({
+    kind: 'run-started',
+    command: 'resume',
+    app: app.name,
+    operator: world.operator,
+    hosts: plan.hosts.length,
+    reason: `run ${plan.run} of ${plan.operator}`,
+  });
   if (plan.command === 'push') {
     const hosts = plan.hosts.map((name) => expectHost(world, name));
     return stageEverywhere(world, {app, store: await options.openStore(), snapshot: plan.snapshot, hosts, plan, startedMs});
@@ -46,12 +53,24 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   const left = plan.hosts.filter(({name, to}, index) => {
     const state = fleet.states.get(name);
     const host = hosts[index];
-    if (turned.length > 0) return state === undefined || state.openRuns.includes(plan.run) || state.journal.some((line) => line.run === plan.run && line.event === 'intent');
+    if (turned.length > 0)
+      return (
+        state === undefined ||
+        state.openRuns.includes(plan.run) ||
+        state.journal.some((line) => line.run === plan.run && line.event === 'intent')
+      );
     return host === undefined || !hasConverged(state, to, rotation, host) || state?.openRuns.includes(plan.run) === true;
   });
   const names = new Set(left.map((host) => host.name));
-  const waves = plan.waves.map((wave) => ({...wave, hosts: wave.hosts.filter((name) => names.has(name))})).filter((wave) => wave.hosts.length > 0);
-  const rest: RolloutPlan = {...plan, hosts: left, waves, ...(turned.length > 0 ? {back: `${turned.join(', ')} took the release back`} : {})};
+  const waves = plan.waves
+    .map((wave) => ({...wave, hosts: wave.hosts.filter((name) => names.has(name))}))
+    .filter((wave) => wave.hosts.length > 0);
+  const rest: RolloutPlan = {
+    ...plan,
+    hosts: left,
+    waves,
+    ...(turned.length > 0 ? {back: `${turned.join(', ')} took the release back`} : {}),
+  };
   await announcePlan(world, rest, app, plan.hosts[0]?.to);
   if (left.length > 0 && !(await options.approve(rest, app))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
@@ -92,8 +111,13 @@ async function findRun(world: World, options: ResumeOptions): Promise<{app: App;
   }
   if (newest === undefined) {
     const unseen = silent.length === 0 ? '' : ` (${new Set(silent).size} hosts did not answer)`;
-    if (options.run === undefined) throw new DroverError({code: 'refused', message: `no host knows of an unfinished run${unseen}; nothing to resume`});
-    throw new DroverError({code: 'refused', message: ended ? `run ${options.run} has ended; nothing to resume${unseen}` : `no host knows run ${options.run}${unseen}`, fix: 'list runs with: drover status'});
+    if (options.run === undefined)
+      throw new DroverError({code: 'refused', message: `no host knows of an unfinished run${unseen}; nothing to resume`});
+    throw new DroverError({
+      code: 'refused',
+      message: ended ? `run ${options.run} has ended; nothing to resume${unseen}` : `no host knows run ${options.run}${unseen}`,
+      fix: 'list runs with: drover status',
+    });
   }
   const {app, run, host, fleet} = newest;
   const text = await useHost(world, expectHost(world, host), app, (on) => on.readPlan(run));
@@ -102,6 +126,11 @@ async function findRun(world: World, options: ResumeOptions): Promise<{app: App;
 
 function expectHost(world: World, name: string): Host {
   const host = world.inventory.hosts.find((each) => each.name === name);
-  if (host === undefined) throw new DroverError({code: 'refused', message: `the run includes host ${name}, which the inventory does not name any more`, fix: 'put it back for this resume'});
+  if (host === undefined)
+    throw new DroverError({
+      code: 'refused',
+      message: `the run includes host ${name}, which the inventory does not name any more`,
+      fix: 'put it back for this resume',
+    });
   return host;
 }

@@ -29,7 +29,14 @@ export interface RollbackOptions {
 export async function rollbackApp(world: World, options: RollbackOptions): Promise<RunEnd> {
   const {app, to, hosts, balancer, approve} = options;
   const startedMs = world.now();
-  await world.emit({kind: 'run-started', command: 'rollback', app: app.name, operator: world.operator, hosts: hosts.length, ...(world.reason === '' ? {} : {reason: world.reason})});
+  await world.emit({
+    kind: 'run-started',
+    command: 'rollback',
+    app: app.name,
+    operator: world.operator,
+    hosts: hosts.length,
+    ...(world.reason === '' ? {} : {reason: world.reason}),
+  });
   const fleet = await readFleet(world, app, hosts);
   const [unfit, ...more] = findUnfit(fleet);
   if (unfit !== undefined) throw new DroverError(unfit, ...more);
@@ -44,18 +51,29 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   });
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
   if (refused !== undefined) throw new DroverError(refused, ...others);
-  const moving = targets.flatMap(({host, target}) => (target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : []));
+  const moving = targets.flatMap(({host, target}) =>
+    target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : [],
+  );
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const plan = planRollout(world, {
     command: 'rollback',
     app,
-    hosts: moving.map(({host, to: id, from}): PlannedHost => ({name: host.name, silo: host.silo, to: id, ...(from === undefined ? {} : {from})})),
+    hosts: moving.map(
+      ({host, to: id, from}): PlannedHost => ({name: host.name, silo: host.silo, to: id, ...(from === undefined ? {} : {from})}),
+    ),
   });
   const ids = new Set(moving.map((each) => each.to));
   await announcePlan(world, plan, app, ids.size === 1 ? [...ids][0] : undefined);
   for (const {host, target} of targets) {
-    if (target.kind === 'unchanged') await world.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', why: target.why, ...(target.live === undefined ? {} : {release: target.live})});
+    if (target.kind === 'unchanged')
+      await world.emit({
+        kind: 'host-ended',
+        host: host.name,
+        outcome: 'unchanged',
+        why: target.why,
+        ...(target.live === undefined ? {} : {release: target.live}),
+      });
   }
   if (plan.hosts.length > 0 && !(await approve(plan))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
@@ -77,8 +95,18 @@ function findTarget(host: Host, state: HostState, to: string | undefined): Targe
     if (state.live?.startsWith(to)) return {kind: 'unchanged', why: 'serves it already', live: state.live};
     const [id, ...more] = state.releases.filter((release) => release.startsWith(to));
     if (id === undefined) return refuse(`host ${host.name} does not hold release "${to}"`, 'push it and deploy it instead');
-    if (more.length > 0) return {kind: 'refused', problem: {code: 'usage', message: `release "${to}" matches ${more.length + 1} on ${host.name}`, host: host.name, fix: 'give more characters'}};
-    if (!provenReleases(state).includes(id)) return refuse(`release ${id.slice(0, 12)} was never confirmed healthy on ${host.name}`, 'deploy it instead');
+    if (more.length > 0)
+      return {
+        kind: 'refused',
+        problem: {
+          code: 'usage',
+          message: `release "${to}" matches ${more.length + 1} on ${host.name}`,
+          host: host.name,
+          fix: 'give more characters',
+        },
+      };
+    if (!provenReleases(state).includes(id))
+      return refuse(`release ${id.slice(0, 12)} was never confirmed healthy on ${host.name}`, 'deploy it instead');
     return {kind: 'release', id};
   }
   const target = rollbackTarget(state);
@@ -94,13 +122,19 @@ function findTarget(host: Host, state: HostState, to: string | undefined): Targe
 
 /** A release that lost a byte since it was staged must not be gone back to. */
 async function verifyTargets(world: World, app: App, moving: readonly {readonly host: Host; readonly to: string}[]): Promise<void> {
-  const outcomes = await fanOut(moving, ({host, to}) => runStep(world, {host, step: 'verify', action: () => useHost(world, host, app, (on) => on.verify(to))}), {
-    concurrency: world.concurrency,
-    random: world.random,
-    signal: world.signal,
-    drain: world.interrupted,
-  });
-  const problems = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [{...outcome.problem, fix: 'choose another release with --to, or push this one again'}] : []));
+  const outcomes = await fanOut(
+    moving,
+    ({host, to}) => runStep(world, {host, step: 'verify', action: () => useHost(world, host, app, (on) => on.verify(to))}),
+    {
+      concurrency: world.concurrency,
+      random: world.random,
+      signal: world.signal,
+      drain: world.interrupted,
+    },
+  );
+  const problems = outcomes.flatMap((outcome) =>
+    outcome.kind === 'failed' ? [{...outcome.problem, fix: 'choose another release with --to, or push this one again'}] : [],
+  );
   const [first, ...more] = problems;
   if (first !== undefined) throw new DroverError(first, ...more);
 }

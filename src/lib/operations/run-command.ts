@@ -21,21 +21,42 @@ export interface CommandResult {
  */
 export async function runCommand(
   world: World,
-  options: {readonly command: string; readonly hosts: readonly Host[]; readonly timeoutSeconds: number; readonly maxBytes: number; readonly onResult: (result: CommandResult) => void},
+  options: {
+    readonly command: string;
+    readonly hosts: readonly Host[];
+    readonly timeoutSeconds: number;
+    readonly maxBytes: number;
+    readonly onResult: (result: CommandResult) => void;
+  },
 ): Promise<{results: readonly CommandResult[]; end: RunEnd}> {
   const {command, hosts, timeoutSeconds, maxBytes, onResult} = options;
   const startedMs = world.now();
-  await world.emit({kind: 'run-started', command: 'run', operator: world.operator, hosts: hosts.length, ...(world.reason === '' ? {} : {reason: world.reason})});
+  await world.emit({
+    kind: 'run-started',
+    command: 'run',
+    operator: world.operator,
+    hosts: hosts.length,
+    ...(world.reason === '' ? {} : {reason: world.reason}),
+  });
   const results: CommandResult[] = [];
   const outcomes = await fanOut(
     hosts,
     async (host): Promise<CommandResult> => {
       const begun = world.now();
       await world.emit({kind: 'step-started', host: host.name, step: 'command'});
-      const result = await useLink(world, host, (link) => runHookOn(link, {command, seconds: timeoutSeconds, cwd: undefined, maxBytes, signal: world.signal}));
+      const result = await useLink(world, host, (link) =>
+        runHookOn(link, {command, seconds: timeoutSeconds, cwd: undefined, maxBytes, signal: world.signal}),
+      );
       const late = result.lateAfterSeconds;
       const failure = late !== undefined ? `not done after ${late} s` : result.status === 0 ? undefined : `exit ${result.status}`;
-      await world.emit({kind: 'step-ended', host: host.name, step: 'command', outcome: failure === undefined ? 'done' : 'failed', ms: world.now() - begun, ...(failure === undefined ? {} : {detail: failure})});
+      await world.emit({
+        kind: 'step-ended',
+        host: host.name,
+        step: 'command',
+        outcome: failure === undefined ? 'done' : 'failed',
+        ms: world.now() - begun,
+        ...(failure === undefined ? {} : {detail: failure}),
+      });
       return {host: host.name, output: result.output, status: result.status, ...(failure === undefined ? {} : {failure})};
     },
     {
@@ -45,11 +66,19 @@ export async function runCommand(
       drain: world.interrupted,
       retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0},
       onOutcome: async (outcome) => {
-        const result = outcome.kind === 'done' ? outcome.value : {host: outcome.item.name, output: '', failure: outcome.kind === 'failed' ? outcome.problem.message : outcome.kind};
+        const result =
+          outcome.kind === 'done'
+            ? outcome.value
+            : {host: outcome.item.name, output: '', failure: outcome.kind === 'failed' ? outcome.problem.message : outcome.kind};
         results.push(result);
         onResult(result);
         const ended = outcome.kind === 'done' ? (result.failure === undefined ? 'done' : 'failed') : outcome.kind;
-        await world.emit({kind: 'host-ended', host: result.host, outcome: ended, ...(result.failure === undefined ? {} : {why: result.failure})});
+        await world.emit({
+          kind: 'host-ended',
+          host: result.host,
+          outcome: ended,
+          ...(result.failure === undefined ? {} : {why: result.failure}),
+        });
       },
     },
   );
@@ -58,6 +87,10 @@ export async function runCommand(
   if (world.interrupted.aborted) return {results, end: await endRun(world, startedMs, 'interrupted')};
   const unreached = outcomes.filter((outcome) => outcome.kind === 'failed');
   const first = unreached[0];
-  if (first?.kind === 'failed' && unreached.length === hosts.length) return {results, end: await endRun(world, startedMs, 'refused', {code: first.problem.code})};
-  return {results, end: await endRun(world, startedMs, results.every((result) => result.failure === undefined) ? 'converged' : 'needs-attention')};
+  if (first?.kind === 'failed' && unreached.length === hosts.length)
+    return {results, end: await endRun(world, startedMs, 'refused', {code: first.problem.code})};
+  return {
+    results,
+    end: await endRun(world, startedMs, results.every((result) => result.failure === undefined) ? 'converged' : 'needs-attention'),
+  };
 }

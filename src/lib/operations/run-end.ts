@@ -28,7 +28,12 @@ export function exitOf(outcome: RunEnded['outcome'], code: ErrorCode | undefined
 }
 
 /** Last event of every run. */
-export async function endRun(world: World, startedMs: number, outcome: RunEnded['outcome'], more: {code?: ErrorCode; next?: string} = {}): Promise<RunEnd> {
+export async function endRun(
+  world: World,
+  startedMs: number,
+  outcome: RunEnded['outcome'],
+  more: {code?: ErrorCode; next?: string} = {},
+): Promise<RunEnd> {
   const exit = exitOf(outcome, more.code);
   const next = more.next === undefined ? {} : {next: more.next};
   await world.emit({kind: 'run-ended', outcome, exit, ms: world.now() - startedMs, ...next});

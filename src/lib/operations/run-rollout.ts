@@ -50,7 +50,10 @@ export async function runRollout(
   }
   const left = result.outcome === 'needs-attention' || result.outcome === 'interrupted';
   if (result.why !== undefined && result.outcome === 'refused') await world.emit({kind: 'warning', message: result.why});
-  return endRun(world, startedMs, result.outcome, {...(result.code === undefined ? {} : {code: result.code}), ...(left ? {next: `drover resume ${plan.run}`} : {})});
+  return endRun(world, startedMs, result.outcome, {
+    ...(result.code === undefined ? {} : {code: result.code}),
+    ...(left ? {next: `drover resume ${plan.run}`} : {}),
+  });
 }
 
 /**
@@ -65,7 +68,10 @@ async function keepDebtOut(world: World, app: App, plan: RolloutPlan, balancer: 
     const host = hosts.find((each) => each.name === name);
     if (host === undefined) continue;
     try {
-      const rotation = await balancer.read(hosts.filter((each) => each.silo === silo), world.signal);
+      const rotation = await balancer.read(
+        hosts.filter((each) => each.silo === silo),
+        world.signal,
+      );
       const serving = rotation.filter((each) => each.state === 'in');
       if (serving.some((each) => each.host.name === name) && serving.length - 1 < (plan.floors[silo] ?? 0)) {
         await world.emit({kind: 'warning', host: name, message: 'still in rotation with its old release: the floor of its silo needs it'});
@@ -92,7 +98,8 @@ async function pruneHosts(world: World, app: App, result: RolloutResult, protect
       random: world.random,
       signal: world.signal,
       onOutcome: async (outcome) => {
-        if (outcome.kind === 'failed') await world.emit({kind: 'warning', host: outcome.item.name, message: `old releases were not pruned: ${outcome.problem.message}`});
+        if (outcome.kind === 'failed')
+          await world.emit({kind: 'warning', host: outcome.item.name, message: `old releases were not pruned: ${outcome.problem.message}`});
       },
     },
   );

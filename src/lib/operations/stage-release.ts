@@ -1,6 +1,6 @@
+import {type Sent, sendDelta} from '../delivery/send-delta.js';
 import type {Problem} from '../errors/drover-error.js';
-import {sendDelta} from '../delivery/send-delta.js';
-import {fanOut} from '../fanout/fan-out.js';
+import {fanOut, type Outcome} from '../fanout/fan-out.js';
 import type {StageRequest} from '../host/host-app.js';
 import type {HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
@@ -43,14 +43,21 @@ export async function stageRelease(
     const delta = await store.delta(base, snapshot, world.signal);
     deltas.set(base, delta);
     const count = [...bases.values()].filter((each) => each === base).length;
-    await world.emit({kind: 'delta-built', snapshot, files: delta.files, bytes: delta.bytes, hosts: count, ...(base === undefined ? {} : {base})});
+    await world.emit({
+      kind: 'delta-built',
+      snapshot,
+      files: delta.files,
+      bytes: delta.bytes,
+      hosts: count,
+      ...(base === undefined ? {} : {base}),
+    });
   }
   const outcomes = await fanOut(
     hosts,
-    async (host) => {
+    async (host): Promise<Sent> => {
       const base = bases.get(host.name);
       const delta = bases.has(host.name) ? deltas.get(base) : undefined;
-      if (delta === undefined) return {kind: 'unchanged' as const, sentBytes: 0};
+      if (delta === undefined) return {kind: 'unchanged'};
       return runStep(world, {
         host,
         step: 'stage',
@@ -67,32 +74,51 @@ export async function stageRelease(
               },
             }),
           ),
-        describe: (sent) => ({unchanged: sent.kind === 'unchanged', ...(sent.kind === 'staged' && sent.resumedBytes > 0 ? {detail: `continued at byte ${sent.resumedBytes}`} : {})}),
+        describe: (sent) => ({
+          unchanged: sent.kind === 'unchanged',
+          ...(sent.kind === 'staged' && sent.resumedBytes > 0 ? {detail: `continued at byte ${sent.resumedBytes}`} : {}),
+        }),
       });
     },
-    {concurrency: world.concurrency, random: world.random, signal: world.signal, drain: world.interrupted, retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0}, ...(budget === undefined ? {} : {budget})},
+    {
+      concurrency: world.concurrency,
+      random: world.random,
+      signal: world.signal,
+      drain: world.interrupted,
+      retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0},
+      ...(budget === undefined ? {} : {budget}),
+    },
   );
-  return outcomes.map((outcome): StageResult => {
-    switch (outcome.kind) {
-      case 'done':
-        return {host: outcome.item, kind: outcome.value.kind, sentBytes: outcome.value.kind === 'staged' ? outcome.value.sentBytes : 0};
-      case 'failed':
-        return {host: outcome.item, kind: 'failed', sentBytes: 0, problem: outcome.problem};
-      case 'skipped':
-      case 'interrupted':
-        return {host: outcome.item, kind: outcome.kind, sentBytes: 0};
-    }
-  });
+  return outcomes.map(describeOutcome);
+}
+
+function describeOutcome(outcome: Outcome<Host, Sent>): StageResult {
+  const {item: host} = outcome;
+  switch (outcome.kind) {
+    case 'done':
+      return {host, kind: outcome.value.kind, sentBytes: outcome.value.kind === 'staged' ? outcome.value.sentBytes : 0};
+    case 'failed':
+      return {host, kind: 'failed', sentBytes: 0, problem: outcome.problem};
+    case 'skipped':
+    case 'interrupted':
+      return {host, kind: outcome.kind, sentBytes: 0};
+  }
 }
 
 /** The release each host's delta starts from: the live one, else any complete one, that the store knows as well. */
-async function chooseBases(store: Store, hosts: readonly Host[], states: ReadonlyMap<string, HostState>): Promise<ReadonlyMap<string, SnapshotId | undefined>> {
+async function chooseBases(
+  store: Store,
+  hosts: readonly Host[],
+  states: ReadonlyMap<string, HostState>,
+): Promise<ReadonlyMap<string, SnapshotId | undefined>> {
   const known = new Set<string>((await store.list()).map((record) => record.id));
   const bases = new Map<string, SnapshotId | undefined>();
   for (const host of hosts) {
     const state = states.get(host.name);
     if (state === undefined) continue;
-    const candidates = [state.live, ...state.releases].filter((id): id is SnapshotId => id !== undefined && known.has(id) && state.releases.includes(id));
+    const candidates = [state.live, ...state.releases].filter(
+      (id): id is SnapshotId => id !== undefined && known.has(id) && state.releases.includes(id),
+    );
     bases.set(host.name, candidates[0]);
   }
   return bases;

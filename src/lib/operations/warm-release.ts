@@ -4,7 +4,7 @@ import {fanOut} from '../fanout/fan-out.js';
 import type {App, WarmSettings} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import {readUrlList} from '../traffic/url-list.js';
-import {warmHost, type WarmResult} from '../traffic/warm.js';
+import {type WarmResult, warmHost} from '../traffic/warm.js';
 import {runStep, useLink} from './on-host.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {ReleaseFailure} from './release-failure.js';
@@ -18,7 +18,14 @@ export async function warmRelease(world: World, app: App, host: Host): Promise<s
   const result = await useLink(world, host, async (link) => {
     const {paths, truncated} = await readUrlList({link, settings: warm, signal: world.signal});
     if (truncated) await world.emit({kind: 'warning', host: host.name, message: `only the first ${paths.length} URLs are warmed`});
-    return warmHost({host, link, urls: shareOf(paths, warm, world, app, host), settings: warm, signal: world.signal, now: () => performance.now()});
+    return warmHost({
+      host,
+      link,
+      urls: shareOf(paths, warm, world, app, host),
+      settings: warm,
+      signal: world.signal,
+      now: () => performance.now(),
+    });
   });
   const last = result.warm ?? result.cold;
   await world.emit({
@@ -26,12 +33,16 @@ export async function warmRelease(world: World, app: App, host: Host): Promise<s
     host: host.name,
     urls: result.urls,
     failed: last.failed,
-    coldP50Ms: result.cold.p50Ms,
-    warmP50Ms: last.p50Ms,
+    coldP50Ms: roundTenth(result.cold.p50Ms),
+    warmP50Ms: roundTenth(last.p50Ms),
     ...(result.hitRatio === undefined ? {} : {hitRatio: result.hitRatio}),
   });
   if (result.outcome !== 'warmed') {
-    throw new ReleaseFailure({code: 'unhealthy', message: `${host.name} is not warm: ${result.why ?? 'the deadline came first'}`, host: host.name});
+    throw new ReleaseFailure({
+      code: 'unhealthy',
+      message: `${host.name} is not warm: ${result.why ?? 'the deadline came first'}`,
+      host: host.name,
+    });
   }
   return describeWarmth(result);
 }
@@ -45,6 +56,10 @@ function shareOf(paths: readonly string[], warm: WarmSettings, world: World, app
   return share.length === 0 ? paths.slice(0, 1) : share;
 }
 
+function roundTenth(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
 function describeWarmth(result: WarmResult): string {
   const hits = result.hitRatio === undefined ? '' : `, ${Math.round(result.hitRatio * 100)} % hits`;
   const warm = result.warm === undefined ? '' : ` -> ${Math.round(result.warm.p50Ms)} ms`;
@@ -56,20 +71,36 @@ export async function warmApp(world: World, options: {readonly app: App; readonl
   const {app, hosts} = options;
   const startedMs = world.now();
   if (app.warm === undefined) {
-    throw new DroverError({code: 'invalid-file', message: `app "${app.name}" says nothing about warming`, fix: `add warm: {from: sitemap} to apps.${app.name}`, file: world.project.file});
+    throw new DroverError({
+      code: 'invalid-file',
+      message: `app "${app.name}" says nothing about warming`,
+      fix: `add warm: {from: sitemap} to apps.${app.name}`,
+      file: world.project.file,
+    });
   }
-  await world.emit({kind: 'run-started', command: 'warm', app: app.name, operator: world.operator, hosts: hosts.length, ...(world.reason === '' ? {} : {reason: world.reason})});
-  const outcomes = await fanOut(hosts, (host) => runStep(world, {host, step: 'warm', action: () => warmRelease(world, app, host), describe: (detail) => ({detail})}), {
-    concurrency: world.concurrency,
-    random: world.random,
-    signal: world.signal,
-    drain: world.interrupted,
-    retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0},
-    onOutcome: async (outcome) => {
-      const why = outcome.kind === 'failed' ? {code: outcome.problem.code, why: outcome.problem.message} : {};
-      await world.emit({kind: 'host-ended', host: outcome.item.name, outcome: outcome.kind, ...why});
-    },
+  await world.emit({
+    kind: 'run-started',
+    command: 'warm',
+    app: app.name,
+    operator: world.operator,
+    hosts: hosts.length,
+    ...(world.reason === '' ? {} : {reason: world.reason}),
   });
+  const outcomes = await fanOut(
+    hosts,
+    (host) => runStep(world, {host, step: 'warm', action: () => warmRelease(world, app, host), describe: (detail) => ({detail})}),
+    {
+      concurrency: world.concurrency,
+      random: world.random,
+      signal: world.signal,
+      drain: world.interrupted,
+      retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0},
+      onOutcome: async (outcome) => {
+        const why = outcome.kind === 'failed' ? {code: outcome.problem.code, why: outcome.problem.message} : {};
+        await world.emit({kind: 'host-ended', host: outcome.item.name, outcome: outcome.kind, ...why});
+      },
+    },
+  );
   if (world.interrupted.aborted) return endRun(world, startedMs, 'interrupted');
   const failed = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.problem] : []));
   const [first] = failed;

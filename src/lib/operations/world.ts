@@ -1,7 +1,7 @@
 import type {Emit} from '../events/event.js';
 import type {LinkOpener} from '../host/link.js';
-import type {Inventory} from '../inventory/host.js';
 import type {Project} from '../inventory/app.js';
+import type {Inventory} from '../inventory/host.js';
 
 /** All that an operation may touch. Made by `cli` for each run; tests make their own. */
 export interface World {

@@ -41,10 +41,11 @@ export function createPlainLines({stream, colour}: {readonly stream: Writable; r
         return isTrouble(event) || (hosts <= fewHosts && event.outcome === 'done' && !quietSteps.has(event.step));
       case 'host-ended': {
         const wentBack = event.outcome === 'reverted' && progress.phase.kind === 'rollback';
-        return hosts <= fewHosts || (isTrouble(event) && !wentBack);
+        return (hosts <= fewHosts && (event.why !== undefined || event.outcome === 'reverted')) || (isTrouble(event) && !wentBack);
       }
+      // The end of the step says the same.
       case 'warmed':
-        return hosts <= fewHosts;
+        return false;
       default:
         return true;
     }
@@ -58,7 +59,7 @@ export function createPlainLines({stream, colour}: {readonly stream: Writable; r
       progress.apply(event);
       const line = isWorthALine(event) ? describeEvent(event) : undefined;
       if (line !== undefined) write(event.at, line);
-      if (event.kind === 'host-ended' && line === undefined) endedWell.push(event.host);
+      if (event.kind === 'host-ended' && line === undefined && hosts > fewHosts) endedWell.push(event.host);
       if (event.kind === 'wave-started' || event.kind === 'run-started') lastProgressMs = Date.parse(event.at);
       if (Date.parse(event.at) - lastProgressMs >= progressEveryMs && progress.running > 0) writeProgress(event.at);
     },

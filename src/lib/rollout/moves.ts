@@ -1,120 +1,74 @@
-import type {MoveStep, RolloutPlan} from './plan.js';
-import {stepsBack} from './plan.js';
-import type {Answer, Effect, HostStage, RolloutEvent, RolloutState} from './state.js';
+import {chooseStarts, describeFloor, waitForFloor} from './floor.js';
+import type {HostStage} from './host-stage.js';
+import {type Direction, type MoveStep, plannedHost, stepsOf} from './plan.js';
+import {turnBack} from './revert.js';
+import {askRotation, closeQuestion} from './rotation.js';
+import {type Answer, type Effect, joinAnswers, type RolloutEvent, type RolloutState, setStage} from './state.js';
 
-/** Looks at the floor this often before a run gives up waiting for it. */
-const maxPatience = 24;
-const floorPauseMs = 5000;
+/** The balancers answered: starts every waiting host of the silo that the floor allows. */
+export function startMoves(state: RolloutState, event: Extract<RolloutEvent, {kind: 'rotation'}>): Answer {
+  const {silo, serving} = event;
+  const {starts, outdated} = chooseStarts(state, silo, serving);
+  const closed = closeQuestion(state, silo);
+  const direction = state.phase === 'reverting' ? 'back' : 'forward';
+  const started = starts.length === 0 ? {state: closed, effects: []} : beginMoves(closed, silo, starts, direction);
+  if (outdated) return joinAnswers(started, askRotation(started.state, silo));
+  return starts.length === 0 ? waitForFloor(closed, silo, describeFloor(state, silo, serving.length)) : started;
+}
+
+function beginMoves(state: RolloutState, silo: string, starts: readonly string[], direction: Direction): Answer {
+  const [step] = stepsOf(state.plan, direction);
+  if (step === undefined) throw new Error(`there is no step ${direction}`);
+  const hosts = new Map(state.hosts);
+  for (const host of starts) hosts.set(host, {kind: 'moving', direction, step});
+  const patience = new Map(state.patience);
+  patience.delete(silo);
+  return {state: {...state, hosts, patience}, effects: starts.map((host): Effect => ({kind: 'step', host, step, direction}))};
+}
 
 /** A host finished a step: the next one follows, unless the run has turned round. */
 export function moveOn(state: RolloutState, event: Extract<RolloutEvent, {kind: 'step-done'}>): Answer {
-  const stage = state.hosts.get(event.host);
-  if (stage?.kind !== 'moving' || stage.step !== event.step) return {state, effects: []};
+  const {host, step} = event;
+  const stage = state.hosts.get(host);
+  if (stage?.kind !== 'moving' || stage.step !== step) return {state, effects: []};
+  const {direction} = stage;
+  if (direction === 'forward' && state.phase === 'reverting' && state.stop !== undefined) {
+    return endMove(state, host, {kind: 'failed', why: state.stop.why, code: state.stop.code});
+  }
   const skipRestart = stage.skipRestart === true || event.restarted === true;
-  const turned = stage.direction === 'forward' && state.phase === 'reverting';
-  const next = turned ? undefined : nextStep(stepsOf(state.plan, stage.direction), event.step, skipRestart);
-  if (next !== undefined) {
-    const moving: HostStage = {...stage, step: next, skipRestart};
-    return {state: withHost(state, event.host, moving), effects: [{kind: 'step', host: event.host, step: next, direction: stage.direction}]};
+  const next = stepAfter(stepsOf(state.plan, direction), step, skipRestart);
+  if (next === undefined) return endMove(state, host, direction === 'forward' ? {kind: 'done'} : {kind: 'reverted'});
+  return {state: setStage(state, host, {...stage, step: next, skipRestart}), effects: [{kind: 'step', host, step: next, direction}]};
+}
+
+function stepAfter(steps: readonly MoveStep[], done: MoveStep, skipRestart: boolean): MoveStep | undefined {
+  return steps.slice(steps.indexOf(done) + 1).find((step) => !(step === 'restart' && skipRestart));
+}
+
+/**
+ * A step failed. On the way back the host is left as it is. On the way forward a deploy turns round when the release is to blame, or when
+ * more hosts are lost than the budget allows; a rollback goes on within its budget, whoever is to blame, and then stops.
+ */
+export function failMove(state: RolloutState, event: Extract<RolloutEvent, {kind: 'step-failed'}>): Answer {
+  const {host, step, why, code, blame} = event;
+  const stage = state.hosts.get(host);
+  if (stage?.kind !== 'moving' || stage.step !== step) return {state, effects: []};
+  if (stage.direction === 'back') return endMove(state, host, {kind: 'stuck', why, code});
+  if (blame === 'fenced') {
+    const stop = state.phase === 'reverting' ? state.stop : {kind: 'fenced' as const, why, code: 'leased' as const};
+    return endMove({...state, ...(stop === undefined ? {} : {stop})}, host, {kind: 'stuck', why, code});
   }
-  if (turned) {
-    const why = state.stop?.why ?? 'the run turned round';
-    return {state: withHost(state, event.host, {kind: 'failed', why, code: state.stop?.code ?? 'refused'}), effects: []};
+  if (blame === 'release' && state.plan.command === 'deploy') {
+    return turnBack(setStage(state, host, {kind: 'failed', why, code}), {kind: 'release', why, code});
   }
-  const ended: HostStage = stage.direction === 'forward' ? {kind: 'done'} : {kind: 'reverted'};
-  return askAgain(withHost(state, event.host, ended), siloOf(state.plan, event.host));
+  const lost = setStage(state, host, {kind: 'lost', why, code, touched: true});
+  const spent = [...lost.hosts.values()].filter((each) => each.kind === 'lost').length;
+  const {budget} = state.plan;
+  if (spent <= budget) return askRotation(lost, plannedHost(state.plan, host).silo);
+  return turnBack(lost, {kind: 'budget', why: `${spent} hosts failed, the budget is ${budget}: ${why}`, code});
 }
 
-function nextStep(steps: readonly MoveStep[], after: MoveStep, skipRestart: boolean): MoveStep | undefined {
-  const rest = steps.slice(steps.indexOf(after) + 1);
-  return rest.find((step) => !(step === 'restart' && skipRestart));
-}
-
-/** The balancers answered: start every waiting host of the silo that the floor allows. Hosts that serve nobody cost nothing. */
-export function requestMoves(state: RolloutState, silo: string, serving: readonly string[]): Answer {
-  const asked = new Set(state.asked);
-  asked.delete(silo);
-  const answered: RolloutState = {...state, asked};
-  const direction = state.phase === 'reverting' ? 'back' : 'forward';
-  if (state.phase !== 'reverting' && (state.phase !== 'rolling' || state.stop !== undefined)) return {state: answered, effects: []};
-  const waiting = waitingHosts(answered, silo);
-  if (waiting.length === 0) return {state: answered, effects: []};
-  const inRotation = new Set(serving);
-  const leaving = state.plan.hosts.filter(({name}) => inRotation.has(name) && isLeaving(state.hosts.get(name))).length;
-  let free = inRotation.size - leaving - (state.plan.floors[silo] ?? 0);
-  const starting: string[] = [];
-  for (const host of [...waiting].sort((a, b) => Number(inRotation.has(a)) - Number(inRotation.has(b)))) {
-    if (inRotation.has(host)) {
-      if (free <= 0) continue;
-      free--;
-    }
-    starting.push(host);
-  }
-  if (starting.length === 0) {
-    const floor = state.plan.floors[silo] ?? 0;
-    return waitForFloor(answered, silo, `silo ${silo} has ${inRotation.size} hosts in rotation and its floor is ${floor}: none may be taken out`);
-  }
-  const first = stepsOf(state.plan, direction)[0];
-  if (first === undefined) return {state: answered, effects: []};
-  const hosts = new Map(state.hosts);
-  for (const host of starting) hosts.set(host, {kind: 'moving', direction, step: first});
-  const patience = new Map(state.patience);
-  patience.delete(silo);
-  return {state: {...answered, hosts, patience}, effects: starting.map((host): Effect => ({kind: 'step', host, step: first, direction}))};
-}
-
-/** Nothing may be taken out now. Hosts of ours in flight will come back; otherwise ask again for a while, then give up. */
-export function waitForFloor(state: RolloutState, silo: string, why: string): Answer {
-  if (state.plan.hosts.some((host) => host.silo === silo && state.hosts.get(host.name)?.kind === 'moving')) return {state, effects: []};
-  const tries = (state.patience.get(silo) ?? 0) + 1;
-  const untouched = ![...state.hosts.values()].some((stage) => stage.kind === 'done' || stage.kind === 'moving' || (stage.kind === 'lost' && stage.touched));
-  if (state.phase !== 'reverting' && untouched) return {state: {...state, stop: {kind: 'floor', why, code: 'refused'}}, effects: []};
-  if (tries > maxPatience) {
-    if (state.phase !== 'reverting') return {state: {...state, stop: {kind: 'floor', why, code: 'needs-attention'}}, effects: []};
-    const hosts = new Map(state.hosts);
-    for (const host of waitingHosts(state, silo)) hosts.set(host, {kind: 'stuck', why, code: 'needs-attention'});
-    return {state: {...state, hosts}, effects: []};
-  }
-  const patience = new Map(state.patience).set(silo, tries);
-  const asked = new Set(state.asked).add(silo);
-  const warning: Effect = {kind: 'announce', happening: {kind: 'warning', message: `${why}; looking again in ${floorPauseMs / 1000} s`}};
-  return {state: {...state, patience, asked}, effects: [...(tries === 1 ? [warning] : []), {kind: 'read-rotation', silo, afterMs: floorPauseMs}]};
-}
-
-/** Asks the balancers for a silo that still has hosts to move, once at a time. */
-export function askAgain(state: RolloutState, silo: string): Answer {
-  if (state.asked.has(silo) || waitingHosts(state, silo).length === 0) return {state, effects: []};
-  if (state.phase !== 'reverting' && (state.phase !== 'rolling' || state.stop !== undefined)) return {state, effects: []};
-  return {state: {...state, asked: new Set(state.asked).add(silo)}, effects: [{kind: 'read-rotation', silo, afterMs: 0}]};
-}
-
-/** Hosts of a silo that should move and have not started: of this wave on the way forward, all that this run touched on the way back. */
-export function waitingHosts(state: RolloutState, silo: string): readonly string[] {
-  if (state.phase === 'reverting') {
-    return state.plan.hosts.filter((host) => host.silo === silo && mustGoBack(state.hosts.get(host.name))).map((host) => host.name);
-  }
-  const wave = state.plan.waves[state.wave];
-  if (wave === undefined || wave.silo !== silo) return [];
-  return wave.hosts.filter((name) => state.hosts.get(name)?.kind === 'ready');
-}
-
-function mustGoBack(stage: HostStage | undefined): boolean {
-  return stage?.kind === 'done' || stage?.kind === 'failed' || (stage?.kind === 'lost' && stage.touched);
-}
-
-/** Still counted by the balancers, but on its way out. */
-function isLeaving(stage: HostStage | undefined): boolean {
-  return stage?.kind === 'moving' && stage.step !== 'admit' && stage.step !== 'confirm';
-}
-
-function stepsOf(plan: RolloutPlan, direction: 'forward' | 'back'): readonly MoveStep[] {
-  return direction === 'forward' ? plan.steps : stepsBack(plan.steps);
-}
-
-export function siloOf(plan: RolloutPlan, name: string): string {
-  return plan.hosts.find((host) => host.name === name)?.silo ?? '';
-}
-
-function withHost(state: RolloutState, host: string, stage: HostStage): RolloutState {
-  return {...state, hosts: new Map(state.hosts).set(host, stage)};
+/** A host has ended its way: another one of its silo may start. */
+function endMove(state: RolloutState, host: string, stage: HostStage): Answer {
+  return askRotation(setStage(state, host, stage), plannedHost(state.plan, host).silo);
 }

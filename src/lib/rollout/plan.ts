@@ -6,10 +6,17 @@ export interface PlannedHost {
   readonly silo: string;
   readonly from?: string;
   readonly to: string;
+  /**
+   * In a resumed run, what an earlier part of it did here. `begun`: it changed the host, or may have. `done`: the host has arrived; it is
+   * leased so that it can go back with the others, and not moved again.
+   */
+  readonly earlier?: 'begun' | 'done';
 }
 
 /** The steps a host goes through, in order. */
 export type MoveStep = Extract<Step, 'drain' | 'switch' | 'restart' | 'health' | 'warm' | 'admit' | 'confirm' | 'revert'>;
+
+export type Direction = 'forward' | 'back';
 
 /**
  * Everything a run will do, decided before it changes anything. Plain data: it is shown, digested, and left on each host, so that any
@@ -31,7 +38,7 @@ export interface RolloutPlan {
   readonly budget: number;
   readonly soakMs: number;
   readonly confirmMs: number;
-  /** The way forward for each host; the way back follows from it. */
+  /** The way forward for each host; the way back follows from it. `switch` is always among them. */
   readonly steps: readonly MoveStep[];
   /** Set when a run is resumed on its way back: it only goes back. */
   readonly back?: string;
@@ -43,4 +50,19 @@ export function stepsBack(steps: readonly MoveStep[]): readonly MoveStep[] {
     if (step === 'switch') return ['revert'];
     return step === 'warm' || step === 'confirm' ? [] : [step];
   });
+}
+
+export function stepsOf(plan: RolloutPlan, direction: Direction): readonly MoveStep[] {
+  return direction === 'forward' ? plan.steps : stepsBack(plan.steps);
+}
+
+export function silosOf(plan: RolloutPlan): readonly string[] {
+  return [...new Set(plan.hosts.map((host) => host.silo))];
+}
+
+/** A host of the plan. Asking for another one is a bug. */
+export function plannedHost(plan: RolloutPlan, name: string): PlannedHost {
+  const host = plan.hosts.find((each) => each.name === name);
+  if (host === undefined) throw new Error(`${name} is not in the plan`);
+  return host;
 }

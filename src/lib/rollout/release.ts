@@ -1,64 +1,64 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {HostOutcome} from '../events/event.js';
-import type {Answer, Effect, HostStage, RolloutState, RunOutcome} from './state.js';
+import {type HostStage, isChanged} from './host-stage.js';
+import type {PlannedHost} from './plan.js';
+import {type Answer, type Effect, joinAnswers, type RolloutState, type RunOutcome} from './state.js';
 
-/** Gives every lease back; the run stays open on hosts where something is left to do. */
-export function release(state: RolloutState): Answer {
-  const outcome = outcomeOf(state);
-  const closed = outcome === 'converged' || outcome === 'rolled-back' || outcome === 'refused';
-  const effects: Effect[] = [];
-  for (const {name, from, to} of state.plan.hosts) {
+/** Tells how each host ended and gives every lease back; the run stays open on hosts where something is left to do. */
+export function endRun(state: RolloutState): Answer {
+  const outcome = judgeRun(state);
+  const effects = state.plan.hosts.flatMap((host): Effect[] => {
+    const {name} = host;
     const stage = state.hosts.get(name);
-    if (stage === undefined) continue;
-    effects.push({kind: 'announce', happening: {kind: 'host-ended', host: name, ...hostOutcome(stage, from, to)}});
-    if (state.leased.has(name)) {
-      const finished = stage.kind === 'done' || stage.kind === 'reverted' || (closed && stage.kind === 'ready');
-      effects.push({kind: 'release', host: name, ended: finished ? outcome : undefined});
-    }
-  }
+    if (stage === undefined) return [];
+    const told: Effect = {kind: 'announce', happening: {kind: 'host-ended', host: name, ...describeStage(stage, host)}};
+    if (!state.leased.has(name)) return [told];
+    return [told, {kind: 'release', host: name, ended: isFinished(state, stage, outcome) ? outcome : undefined}];
+  });
   const releasing: RolloutState = {...state, phase: 'releasing'};
-  if (state.leased.size > 0) return {state: releasing, effects};
-  const end = finishIfReleased(releasing);
-  return {state: end.state, effects: [...effects, ...end.effects]};
+  return joinAnswers({state: releasing, effects}, finishIfReleased(releasing));
+}
+
+/** Nothing of the run is left to do here: the host arrived, is back, or was never begun by a run that begins no more. */
+function isFinished(state: RolloutState, stage: HostStage, outcome: RunOutcome): boolean {
+  if (stage.kind === 'done' || stage.kind === 'reverted') return true;
+  if (stage.kind !== 'ready' || stage.touched) return false;
+  const isResumed = state.plan.hosts.some((host) => host.earlier !== undefined);
+  return state.phase === 'reverting' || (outcome === 'refused' && !isResumed);
+}
+
+/** A lease came back. */
+export function noteRelease(state: RolloutState, host: string): Answer {
+  return finishIfReleased({...state, leased: new Set([...state.leased].filter((each) => each !== host))});
 }
 
 /** The last lease is back: the run ends. */
-export function finishIfReleased(state: RolloutState): Answer {
+function finishIfReleased(state: RolloutState): Answer {
   if (state.phase !== 'releasing' || state.leased.size > 0) return {state, effects: []};
-  const lost = [...state.hosts.values()].find((stage) => stage.kind === 'lost' || stage.kind === 'stuck');
-  const why = state.stop?.why ?? (lost !== undefined && 'why' in lost ? lost.why : undefined);
+  const outcome = judgeRun(state);
+  const ended: RolloutState = {...state, phase: 'ended'};
+  if (outcome === 'converged') return {state: ended, effects: [{kind: 'end', outcome}]};
+  const debt = [...state.hosts.values()].find((stage) => stage.kind === 'lost' || stage.kind === 'stuck');
+  const why = state.stop?.why ?? debt?.why;
   const code = state.stop?.code;
-  const end: Effect = {kind: 'end', outcome: outcomeOf(state), ...(code === undefined ? {} : {code}), ...(why === undefined ? {} : {why})};
-  return {state: {...state, phase: 'ended'}, effects: [end]};
+  return {state: ended, effects: [{kind: 'end', outcome, ...(code === undefined ? {} : {code}), ...(why === undefined ? {} : {why})}]};
 }
 
-/** Success means the whole plan converged; a clean way back is the next best; everything else needs somebody. */
-function outcomeOf(state: RolloutState): RunOutcome {
+/** Success means the whole plan converged; a clean way back is the next best; a run that changed nothing was refused; the rest needs somebody. */
+function judgeRun(state: RolloutState): RunOutcome {
   const stages = [...state.hosts.values()];
-  const changed = stages.some((stage) => stage.kind === 'done' || stage.kind === 'stuck' || (stage.kind === 'lost' && stage.touched));
-  switch (state.stop?.kind) {
-    case undefined:
-      return stages.every((stage) => stage.kind === 'done') ? 'converged' : 'needs-attention';
-    case 'leased':
-    case 'unreachable':
-      return 'refused';
-    case 'interrupted':
-      return 'interrupted';
-    case 'floor':
-      if (stages.some((stage) => stage.kind === 'reverted') && !changed) return 'rolled-back';
-      return changed ? 'needs-attention' : 'refused';
-    case 'release':
-    case 'budget':
-      return changed || stages.some((stage) => stage.kind === 'failed') ? 'needs-attention' : 'rolled-back';
-    case 'fenced':
-      return 'needs-attention';
-  }
+  const {stop} = state;
+  if (stages.every((stage) => stage.kind === 'done')) return 'converged';
+  if (stop?.kind === 'leased' || stop?.kind === 'unreachable') return 'refused';
+  if (stop?.kind === 'interrupted' && !stages.some((stage) => stage.kind === 'stuck')) return 'interrupted';
+  if (stages.some(isChanged)) return 'needs-attention';
+  if (stages.some((stage) => stage.kind === 'reverted')) return 'rolled-back';
+  return stop === undefined ? 'needs-attention' : 'refused';
 }
 
-function hostOutcome(
+function describeStage(
   stage: HostStage,
-  from: string | undefined,
-  to: string,
+  {from, to}: PlannedHost,
 ): {outcome: HostOutcome; release?: string; code?: ErrorCode; why?: string} {
   const old = from === undefined ? {} : {release: from};
   switch (stage.kind) {
@@ -67,7 +67,7 @@ function hostOutcome(
     case 'reverted':
       return {outcome: 'reverted', ...old};
     case 'ready':
-      return {outcome: 'unchanged', ...old};
+      return stage.touched ? {outcome: 'interrupted'} : {outcome: 'unchanged', ...old};
     case 'planned':
       return {outcome: 'skipped', ...old};
     case 'moving':

@@ -1,38 +1,41 @@
-import {askAgain, waitingHosts} from './moves.js';
-import {release} from './release.js';
-import type {Answer, Effect, RolloutState} from './state.js';
+import {isChanged, mustGoBack} from './host-stage.js';
+import {silosOf} from './plan.js';
+import {askRotation} from './rotation.js';
+import {type Answer, type Effect, isHostMoving, joinAnswers, type RolloutState, type Stop} from './state.js';
 
-/** The run turns round: everything it touched goes back, under the same floors. A rollback never turns round: it stops. */
-export function turnBack(state: RolloutState): Answer {
-  if (state.phase === 'reverting' || state.plan.command === 'rollback' || state.stop?.kind === 'fenced') return {state, effects: []};
-  const wave = state.plan.waves[state.wave];
-  const turned: RolloutState = {...state, phase: 'reverting', patience: new Map()};
-  const hosts = state.plan.hosts
-    .filter(({name}) => {
-      const stage = state.hosts.get(name);
-      return stage?.kind === 'done' || stage?.kind === 'failed' || stage?.kind === 'moving' || (stage?.kind === 'lost' && stage.touched);
-    })
-    .map(({name}) => name);
-  const effects: Effect[] = [];
-  if (wave !== undefined && state.phase === 'rolling') {
-    effects.push({kind: 'announce', happening: {kind: 'wave-ended', wave: wave.name, outcome: 'failed', why: state.stop?.why ?? ''}});
-  }
-  effects.push({kind: 'announce', happening: {kind: 'rolling-back', hosts, why: state.stop?.why ?? ''}});
-  return {state: turned, effects};
+/**
+ * A deploy turns round: everything it touched goes back, under the same floors. A rollback stops where it is, and so does a run that
+ * another one has taken a host from: two runs must not pull at one fleet.
+ */
+export function turnBack(state: RolloutState, stop: Stop): Answer {
+  if (state.phase === 'reverting') return askBack(state);
+  if (state.stop?.kind === 'fenced') return {state, effects: []};
+  const stopped: RolloutState = {...state, stop};
+  return state.plan.command === 'rollback' ? {state: stopped, effects: []} : goBack(stopped, stop.why);
 }
 
-/** Once nothing is in flight: the way back for each silo, and the end when it is gone. Stops without a way back end at once. */
-export function revertIfStopped(state: RolloutState): Answer {
-  const moving = [...state.hosts.values()].some((stage) => stage.kind === 'moving');
-  if (state.phase !== 'reverting') return moving ? {state, effects: []} : release(state);
-  let current = state;
-  const effects: Effect[] = [];
-  for (const silo of new Set(state.plan.hosts.map((host) => host.silo))) {
-    const asked = askAgain(current, silo);
-    current = asked.state;
-    effects.push(...asked.effects);
-  }
-  const waiting = [...new Set(state.plan.hosts.map((host) => host.silo))].some((silo) => waitingHosts(current, silo).length > 0);
-  if (moving || waiting || effects.length > 0) return {state: current, effects};
-  return release(current);
+/** Everything that the run touched goes back. */
+export function goBack(state: RolloutState, why: string): Answer {
+  const hosts = state.plan.hosts.filter(({name}) => isChanged(state.hosts.get(name))).map(({name}) => name);
+  const announce: Effect = {kind: 'announce', happening: {kind: 'rolling-back', hosts, why}};
+  const closed = closeWave(state, why);
+  const turned: RolloutState = {...closed.state, phase: 'reverting', patience: new Map()};
+  return joinAnswers({state: turned, effects: [...closed.effects, announce]}, askBack(turned));
+}
+
+/** Asks the balancers of every silo that has hosts to bring back. */
+function askBack(state: RolloutState): Answer {
+  return silosOf(state.plan).reduce((answer: Answer, silo) => joinAnswers(answer, askRotation(answer.state, silo)), {state, effects: []});
+}
+
+/** The way back has an end: nothing is in flight, and nothing waits that could still be brought back. */
+export function isBack(state: RolloutState): boolean {
+  return !isHostMoving(state) && !state.plan.hosts.some(({name}) => state.leased.has(name) && mustGoBack(state.hosts.get(name)));
+}
+
+/** The wave under way, if there is one, has failed. */
+export function closeWave(state: RolloutState, why: string): Answer {
+  const wave = state.phase === 'rolling' || state.phase === 'soaking' ? state.plan.waves[state.wave] : undefined;
+  if (wave === undefined) return {state, effects: []};
+  return {state, effects: [{kind: 'announce', happening: {kind: 'wave-ended', wave: wave.name, outcome: 'failed', why}}]};
 }

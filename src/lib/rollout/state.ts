@@ -1,24 +1,11 @@
 import type {ErrorCode} from '../errors/codes.js';
-import type {Happening, Step} from '../events/event.js';
-import type {MoveStep, RolloutPlan} from './plan.js';
-
-/**
- * Where one host stands. `lost`: it failed for reasons of its own and is debt. `failed`: the release failed on it. `stuck`: the way
- * back failed, it stays out of rotation.
- */
-export type HostStage =
-  | {readonly kind: 'planned'}
-  | {readonly kind: 'ready'}
-  | {readonly kind: 'moving'; readonly direction: 'forward' | 'back'; readonly step: MoveStep; readonly skipRestart?: boolean}
-  | {readonly kind: 'done'}
-  | {readonly kind: 'failed'; readonly why: string; readonly code: ErrorCode}
-  | {readonly kind: 'lost'; readonly why: string; readonly code: ErrorCode; readonly touched: boolean}
-  | {readonly kind: 'reverted'}
-  | {readonly kind: 'stuck'; readonly why: string; readonly code: ErrorCode};
+import type {Happening} from '../events/event.js';
+import type {HostStage} from './host-stage.js';
+import type {Direction, MoveStep, RolloutPlan} from './plan.js';
 
 export type Phase = 'leasing' | 'rolling' | 'soaking' | 'reverting' | 'releasing' | 'ended';
 
-/** Why a run stopped going forward. */
+/** Why a run stopped going forward. The first reason stands, unless a later one turns the run round or takes a host away. */
 export interface Stop {
   readonly kind: 'leased' | 'unreachable' | 'floor' | 'release' | 'budget' | 'interrupted' | 'fenced';
   readonly why: string;
@@ -33,8 +20,8 @@ export interface RolloutState {
   readonly hosts: ReadonlyMap<string, HostStage>;
   /** Hosts whose lease we hold. */
   readonly leased: ReadonlySet<string>;
-  /** Silos whose rotation was asked for and has not been answered. */
-  readonly asked: ReadonlySet<string>;
+  /** Silos whose rotation was asked for and not answered yet, with the hosts of ours that were leaving when it was asked. */
+  readonly asked: ReadonlyMap<string, ReadonlySet<string>>;
   /** How often in a row a silo was found at its floor with nothing of ours in flight. */
   readonly patience: ReadonlyMap<string, number>;
   readonly stop?: Stop;
@@ -48,7 +35,14 @@ export type RolloutEvent =
   /** `restarted`: this run's restart hook has run on the host before. */
   | {readonly kind: 'step-done'; readonly host: string; readonly step: MoveStep; readonly restarted?: boolean}
   /** `release`: what we ship is to blame. `host`: the host or the way to it. `fenced`: another run took the host over. */
-  | {readonly kind: 'step-failed'; readonly host: string; readonly step: MoveStep; readonly blame: 'release' | 'host' | 'fenced'; readonly code: ErrorCode; readonly why: string}
+  | {
+      readonly kind: 'step-failed';
+      readonly host: string;
+      readonly step: MoveStep;
+      readonly blame: 'release' | 'host' | 'fenced';
+      readonly code: ErrorCode;
+      readonly why: string;
+    }
   /** The balancers' own view: hosts of the silo that are up and in rotation now. */
   | {readonly kind: 'rotation'; readonly silo: string; readonly serving: readonly string[]}
   | {readonly kind: 'rotation-failed'; readonly silo: string; readonly code: ErrorCode; readonly why: string}
@@ -61,7 +55,7 @@ export type RunOutcome = Extract<Happening, {kind: 'run-ended'}>['outcome'];
 /** What to do now. Effects of one answer may run at the same time. */
 export type Effect =
   | {readonly kind: 'lease'; readonly host: string}
-  | {readonly kind: 'step'; readonly host: string; readonly step: MoveStep; readonly direction: 'forward' | 'back'}
+  | {readonly kind: 'step'; readonly host: string; readonly step: MoveStep; readonly direction: Direction}
   /** Ask the balancers, after a pause when they were found at the floor. */
   | {readonly kind: 'read-rotation'; readonly silo: string; readonly afterMs: number}
   /** Wait, then probe the hosts of the wave again. */
@@ -79,17 +73,29 @@ export interface Answer {
   readonly effects: readonly Effect[];
 }
 
-export type {Step};
-
 /** The state before `begin`. */
 export function startRollout(plan: RolloutPlan): RolloutState {
+  if (!plan.steps.includes('switch')) throw new Error(`a plan without a switch changes nothing: ${plan.steps.join(', ')}`);
   return {
     plan,
     phase: 'leasing',
     wave: -1,
     hosts: new Map(plan.hosts.map((host) => [host.name, {kind: 'planned'}])),
     leased: new Set(),
-    asked: new Set(),
+    asked: new Map(),
     patience: new Map(),
   };
+}
+
+export function setStage(state: RolloutState, host: string, stage: HostStage): RolloutState {
+  return {...state, hosts: new Map(state.hosts).set(host, stage)};
+}
+
+export function isHostMoving(state: RolloutState, silo?: string): boolean {
+  return state.plan.hosts.some((host) => (silo === undefined || host.silo === silo) && state.hosts.get(host.name)?.kind === 'moving');
+}
+
+/** The second answer follows from the first: its state counts, the effects of both do. */
+export function joinAnswers(first: Answer, second: Answer): Answer {
+  return {state: second.state, effects: [...first.effects, ...second.effects]};
 }

@@ -1,47 +1,53 @@
-import {askAgain} from './moves.js';
-import {release} from './release.js';
-import {turnBack} from './revert.js';
-import type {Answer, Effect, HostStage, RolloutState} from './state.js';
+import type {HostStage} from './host-stage.js';
+import {endRun} from './release.js';
+import {closeWave, isBack, turnBack} from './revert.js';
+import {askRotation} from './rotation.js';
+import {type Answer, type Effect, isHostMoving, joinAnswers, type RolloutEvent, type RolloutState} from './state.js';
 
-/** Opens the next wave that has a usable host, or ends the run. */
-export function startNextWave(state: RolloutState): Answer {
-  const index = state.plan.waves.findIndex((wave, at) => at > state.wave && wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready'));
-  const wave = state.plan.waves[index];
-  if (wave === undefined) return release(state);
-  const announce: Effect = {
-    kind: 'announce',
-    happening: {kind: 'wave-started', wave: wave.name, index: index + 1, of: state.plan.waves.length, hosts: wave.hosts},
-  };
-  const asked = askAgain({...state, phase: 'rolling', wave: index}, wave.silo);
-  return {state: asked.state, effects: [announce, ...asked.effects]};
-}
-
-/**
- * The gate: a wave whose hosts have all ended is soaked and probed once more; then the next one opens. `failed` is undefined while the
- * soak has not happened.
- */
-export function advanceWave(state: RolloutState, failed: readonly {readonly host: string; readonly why: string}[] | undefined): Answer {
-  const wave = state.plan.waves[state.wave];
-  if (wave === undefined) return {state, effects: []};
-  if (state.phase === 'rolling') {
-    const stages = wave.hosts.map((host) => state.hosts.get(host));
-    if (stages.some((stage) => stage?.kind === 'ready' || stage?.kind === 'moving')) return {state, effects: []};
-    const done = wave.hosts.filter((host) => state.hosts.get(host)?.kind === 'done');
-    if (state.plan.soakMs > 0 && done.length > 0) return {state: {...state, phase: 'soaking'}, effects: [{kind: 'soak', ms: state.plan.soakMs, hosts: done}]};
-    return closeWave(state, wave.name);
+/** After any change: does the wave, the way back or the run end here? */
+export function passGate(answer: Answer): Answer {
+  const {state} = answer;
+  if (state.phase === 'reverting') return isBack(state) ? joinAnswers(answer, endRun(state)) : answer;
+  if (state.phase !== 'rolling' && state.phase !== 'soaking') return answer;
+  if (isHostMoving(state)) return answer;
+  if (state.stop !== undefined) {
+    const closed = closeWave(state, state.stop.why);
+    return joinAnswers(answer, joinAnswers(closed, endRun(closed.state)));
   }
-  if (state.phase !== 'soaking' || failed === undefined) return {state, effects: []};
-  const first = failed[0];
-  if (first === undefined) return closeWave(state, wave.name);
-  const ended: Effect = {kind: 'announce', happening: {kind: 'wave-ended', wave: wave.name, outcome: 'failed', why: first.why}};
-  const hosts = new Map(state.hosts);
-  for (const {host, why} of failed) hosts.set(host, {kind: 'failed', why, code: 'unhealthy'} satisfies HostStage);
-  const turned = turnBack({...state, hosts, stop: {kind: 'release', why: first.why, code: 'unhealthy'}});
-  return {state: turned.state, effects: [ended, ...turned.effects]};
+  return state.phase === 'rolling' ? joinAnswers(answer, soakWave(state)) : answer;
 }
 
-function closeWave(state: RolloutState, wave: string): Answer {
-  const ended: Effect = {kind: 'announce', happening: {kind: 'wave-ended', wave, outcome: 'passed'}};
-  const next = startNextWave(state);
-  return {state: next.state, effects: [ended, ...next.effects]};
+/** A wave whose hosts have all ended is left to soak; then its hosts are probed once more. */
+function soakWave(state: RolloutState): Answer {
+  const wave = state.plan.waves[state.wave];
+  if (wave === undefined || wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready')) return {state, effects: []};
+  const hosts = wave.hosts.filter((host) => state.hosts.get(host)?.kind === 'done');
+  if (state.plan.soakMs === 0 || hosts.length === 0) return openNextWave(state);
+  return {state: {...state, phase: 'soaking'}, effects: [{kind: 'soak', ms: state.plan.soakMs, hosts}]};
+}
+
+/** The second look at a wave: the next one opens, or the release has failed after all. */
+export function judgeSoak(state: RolloutState, event: Extract<RolloutEvent, {kind: 'soaked'}>): Answer {
+  if (state.phase !== 'soaking') return {state, effects: []};
+  const [first] = event.failed;
+  if (first === undefined) return openNextWave(state);
+  const hosts = new Map(state.hosts);
+  for (const {host, why} of event.failed) hosts.set(host, {kind: 'failed', why, code: 'unhealthy'} satisfies HostStage);
+  return turnBack({...state, hosts}, {kind: 'release', why: first.why, code: 'unhealthy'});
+}
+
+/** Ends the wave under way and opens the next one that has a usable host, or ends the run. */
+export function openNextWave(state: RolloutState): Answer {
+  const {waves} = state.plan;
+  const before = waves[state.wave];
+  const passed: readonly Effect[] =
+    before === undefined ? [] : [{kind: 'announce', happening: {kind: 'wave-ended', wave: before.name, outcome: 'passed'}}];
+  const index = waves.findIndex((wave, at) => at > state.wave && wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready'));
+  const next = waves[index];
+  if (next === undefined) return joinAnswers({state, effects: passed}, endRun(state));
+  const started: Effect = {
+    kind: 'announce',
+    happening: {kind: 'wave-started', wave: next.name, index: index + 1, of: waves.length, hosts: next.hosts},
+  };
+  return joinAnswers({state, effects: [...passed, started]}, askRotation({...state, phase: 'rolling', wave: index}, next.silo));
 }

@@ -1,13 +1,11 @@
 import type {WavePlan} from '../events/event.js';
-
-/** As in inventory/app.ts; repeated as a shape so that the plan is testable without an inventory. */
-export type WaveQuota = {readonly kind: 'count'; readonly count: number} | {readonly kind: 'percent'; readonly percent: number};
+import type {Quota} from '../inventory/app.js';
 
 /**
  * Cuts the hosts that will change into waves: silo after silo in the order given, within each silo up to each quota in turn (shares round
  * up, so that a wave is never empty by rounding). Quotas that add no host make no wave.
  */
-export function planWaves(hosts: readonly {readonly name: string; readonly silo: string}[], quotas: readonly WaveQuota[]): readonly WavePlan[] {
+export function planWaves(hosts: readonly {readonly name: string; readonly silo: string}[], quotas: readonly Quota[]): readonly WavePlan[] {
   const silos = [...new Set(hosts.map((host) => host.silo))];
   return silos.flatMap((silo) => {
     const names = hosts.filter((host) => host.silo === silo).map((host) => host.name);
@@ -23,11 +21,11 @@ export function planWaves(hosts: readonly {readonly name: string; readonly silo:
   });
 }
 
-function resolveUp(quota: WaveQuota, total: number): number {
+function resolveUp(quota: Quota, total: number): number {
   return quota.kind === 'count' ? quota.count : Math.ceil((quota.percent * total) / 100);
 }
 
-function describeQuota(quota: WaveQuota, index: number): string {
+function describeQuota(quota: Quota, index: number): string {
   if (index === 0) return 'canary';
   return quota.kind === 'count' ? `up to ${quota.count}` : `${quota.percent}%`;
 }
@@ -36,7 +34,7 @@ function describeQuota(quota: WaveQuota, index: number): string {
  * The floor of a silo in hosts. A share rounds down: 75 % of 2 keeps 1, so that a small silo can be deployed at all; it never exceeds
  * the silo less one, unless a count says so.
  */
-export function resolveFloor(quota: WaveQuota, total: number): number {
+export function resolveFloor(quota: Quota, total: number): number {
   if (quota.kind === 'count') return quota.count;
   return Math.min(Math.floor((quota.percent * total) / 100), Math.max(0, total - 1));
 }

@@ -123,6 +123,9 @@ async function writeArchive(
     },
     fs.createWriteStream(file, {flags: 'wx', flush: true}),
     {signal},
-  );
+  ).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw error;
+  });
   return {digest: hash.digest('hex') as Digest, bytes};
 }

@@ -64,8 +64,8 @@ function translateGlob(glob: string): RegExp | undefined {
     if (atStart && glob.startsWith('**/', at)) {
       source += '(?:.*/)?';
       at += 2;
-    } else if (atStart && at > 0 && glob.slice(at) === '**') {
-      source += '.+';
+    } else if (atStart && glob.slice(at) === '**') {
+      source += '.*';
       at += 1;
     } else if (character === '*') {
       while (glob[at + 1] === '*') at += 1;

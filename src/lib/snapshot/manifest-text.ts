@@ -37,19 +37,32 @@ function rankUnit(unit: number): number {
   return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000;
 }
 
-/** Puts lines into canonical order, in place. */
-export function sortLines(lines: string[]): string[] {
-  return lines.some((line) => /[\ud800-\udfff]/.test(line)) ? lines.sort(compareBytewise) : lines.sort();
+const linesAtOnce = 4096;
+
+/** The canonical text of a tree, in UTF-8. Entries may come in any order; their parents must be among them. */
+export function encodeManifest(entries: readonly Entry[]): Buffer {
+  const pieces = [Buffer.from(`${manifestHeader}\n`)];
+  const ordered = orderEntries(entries);
+  for (let at = 0; at < ordered.length; at += linesAtOnce) {
+    const lines = ordered.slice(at, at + linesAtOnce).map(renderEntry);
+    pieces.push(Buffer.from(`${lines.join('\n')}\n`));
+  }
+  return Buffer.concat(pieces);
 }
 
-/** The canonical text of a tree. Entries may come in any order; their parents must be among them. */
+/** As `encodeManifest`, as text. */
 export function renderManifest(entries: readonly Entry[]): string {
-  const lines = sortLines(entries.map(renderEntry));
-  lines.unshift(manifestHeader);
-  return `${lines.join('\n')}\n`;
+  return encodeManifest(entries).toString();
 }
 
-export function snapshotId(text: string): SnapshotId {
+/** The same entries in canonical order. The order of paths is that of their lines: no path has a character below a tab. */
+function orderEntries(entries: readonly Entry[]): readonly Entry[] {
+  const isOrdered = entries.every(({path}, index) => index === 0 || compareBytewise(entries[index - 1]?.path ?? '', path) < 0);
+  return isOrdered ? entries : entries.toSorted((a, b) => compareBytewise(a.path, b.path));
+}
+
+/** `text` as UTF-8. */
+export function snapshotId(text: string | Uint8Array): SnapshotId {
   return createHash('sha256').update(text).digest('hex') as SnapshotId;
 }
 

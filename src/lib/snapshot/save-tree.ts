@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import {listIfThere, readIfThere, writeDurably} from './durable-file.js';
 import type {Entry, Manifest} from './manifest.js';
-import {renderManifest, snapshotId} from './manifest-text.js';
+import {encodeManifest, snapshotId} from './manifest-text.js';
 import {ObjectCatalog} from './object-catalog.js';
 import {ObjectWriter} from './object-writer.js';
 import {readFiles, refuseMoved} from './read-files.js';
@@ -60,7 +60,7 @@ async function save(layout: StoreLayout, {tree, app, labels, now, signal}: SaveO
     signal.throwIfAborted();
     writer.finish();
     const {text, manifest} = makeManifest(tree, files);
-    if (readIfThere(layout.snapshot(manifest.id))?.equals(Buffer.from(text)) !== true) writeDurably(layout.snapshot(manifest.id), text);
+    if (readIfThere(layout.snapshot(manifest.id))?.equals(text) !== true) writeDurably(layout.snapshot(manifest.id), text);
     const record = makeRecord(layout, manifest, app, labels, new Date(now()));
     writeRecord(layout, record);
     if (read > 0 || index?.snapshot !== manifest.id) writeStatIndex(indexFile, files, manifest.id, startedMs);
@@ -99,7 +99,7 @@ function chooseRecall(layout: StoreLayout, index: StatIndex, catalog: LazyCatalo
   };
 }
 
-function makeManifest(tree: WalkedTree, files: readonly ReadFile[]): {readonly text: string; readonly manifest: Manifest} {
+function makeManifest(tree: WalkedTree, files: readonly ReadFile[]): {readonly text: Buffer; readonly manifest: Manifest} {
   let next = 0;
   let bytes = 0;
   const entries = tree.entries.map((walked): Entry => {
@@ -112,7 +112,7 @@ function makeManifest(tree: WalkedTree, files: readonly ReadFile[]): {readonly t
     bytes += size;
     return {kind: 'file', path: name, mode, size, digest: read.digest};
   });
-  const text = renderManifest(entries);
+  const text = encodeManifest(entries);
   return {text, manifest: {id: snapshotId(text), entries, files: files.length, bytes}};
 }
 

@@ -1,4 +1,4 @@
-import {hash} from 'node:crypto';
+import {createHash, hash} from 'node:crypto';
 import fs from 'node:fs';
 import {endianness} from 'node:os';
 import path from 'node:path';
@@ -92,9 +92,24 @@ export function writeStatIndex(target: string, files: readonly ReadFile[], snaps
     stamps[index * 4 + 3] = file.ino;
     digests.write(digest, index * 32, 'hex');
   }
-  const paths = Buffer.from(files.map(({file}) => file.path).join('\n'));
-  const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), Buffer.from(stamps.buffer), digests, paths]);
+  const pieces = [
+    Buffer.from(`${JSON.stringify(header)}\n`),
+    Buffer.from(stamps.buffer),
+    digests,
+    Buffer.from(files.map(({file}) => file.path).join('\n')),
+  ];
+  const sum = createHash('sha256');
+  for (const piece of pieces) sum.update(piece);
   const temporary = nameTemporary(path.dirname(target));
-  fs.writeFileSync(temporary, Buffer.concat([bytes, Buffer.from(hash('sha256', bytes, 'hex'), 'hex')]));
-  fs.renameSync(temporary, target);
+  try {
+    const descriptor = fs.openSync(temporary, 'wx');
+    try {
+      for (const piece of [...pieces, sum.digest()]) fs.writeFileSync(descriptor, piece);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    fs.renameSync(temporary, target);
+  } finally {
+    fs.rmSync(temporary, {force: true});
+  }
 }

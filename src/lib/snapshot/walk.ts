@@ -6,7 +6,7 @@ import {compileIgnores, defaultIgnores, type Ignores, splitIgnoreFile} from './i
 import {findSecrets} from './likely-secrets.js';
 import {judgeLinks} from './link-check.js';
 import {compareBytewise} from './manifest-text.js';
-import {explainComponent, explainTarget} from './path-grammar.js';
+import {explainComponent, explainTarget, pathLimitBytes} from './path-grammar.js';
 import {SourceProblems, SourceWarnings} from './source-problems.js';
 import type {WalkedEntry, WalkedTree} from './walked-tree.js';
 
@@ -108,7 +108,7 @@ class Walk {
     } catch (error) {
       const code = readErrorCode(error);
       if (code === undefined) throw error;
-      this.problems.add(directory || '.', `cannot be read (${code})`, 'make it readable, or ignore it');
+      this.problems.add(directory || '.', explainFailure(code), 'make it readable, or ignore it');
       return;
     }
     for (const name of names) this.#take(`${directory}${name}`, name, later);
@@ -135,8 +135,7 @@ class Walk {
     } catch (error) {
       const code = readErrorCode(error);
       if (code === undefined) throw error;
-      const what = code === 'ENOENT' ? 'vanished while the tree was read' : `cannot be read (${code})`;
-      this.problems.add(path, what, 'stop what writes there, or ignore it');
+      this.problems.add(path, explainFailure(code), 'make it readable, stop what writes there, or ignore it');
       return;
     }
     const isDirectory = stat.isDirectory();
@@ -178,6 +177,12 @@ class Walk {
     if (why === undefined) this.entries.push({kind: 'link', path, target});
     else this.problems.add(path, `is a link whose target "${target}" ${why}`, 'make it relative and inside the tree, or ignore it');
   }
+}
+
+function explainFailure(code: string): string {
+  if (code === 'ENOENT') return 'vanished while the tree was read';
+  if (code === 'ENAMETOOLONG') return `is longer than ${pathLimitBytes} bytes together with its source`;
+  return `cannot be read (${code})`;
 }
 
 function showMode(stat: fs.Stats): string {

@@ -39,9 +39,12 @@ export class BackPressure {
   /** Takes in one batch; milliseconds to wait before the next. */
   assess(samples: readonly WarmSample[]): number {
     const pushedBack = samples.some((sample) => sample.kind === 'answered' && (sample.status === 429 || sample.status === 503));
-    const times = samples.filter((sample) => sample.kind === 'answered' && readCacheVerdict(sample.headers) !== 'hit').map((sample) => sample.ms);
+    const times = samples
+      .filter((sample) => sample.kind === 'answered' && readCacheVerdict(sample.headers) !== 'hit')
+      .map((sample) => sample.ms);
     const typicalMs = percentile(times, 0.5);
-    const slower = this.#times.length >= enoughSamples && typicalMs >= noticeableMs && typicalMs > latencyRise * percentile(this.#times, 0.5);
+    const slower =
+      this.#times.length >= enoughSamples && typicalMs >= noticeableMs && typicalMs > latencyRise * percentile(this.#times, 0.5);
     this.#times.push(...times);
     if (!pushedBack && !slower) {
       this.#inRow = 0;

@@ -14,7 +14,7 @@ const noCurlStatus = 3;
 const program = `
 lane() {
   printf '%s' "$share" | while IFS= read -r line; do
-    [ "$(date +%s)" -lt "$end" ] || break
+    [ "$(date +%s)" -le "$end" ] || break
     { sleep "$gap" || sleep 1; } </dev/null >/dev/null 2>&1 &
     pacer=$!
     printf '%surl = "http://%s:%s%s"\\n' "$config" "$address" "$port" "\${line#* }" | curl -q -K - 2>&1 |
@@ -69,7 +69,7 @@ export async function fetchWithCurl(batch: WarmBatch): Promise<readonly WarmSamp
       step: (1 / ratePerSecond).toFixed(3),
       seconds: String(Math.max(1, Math.ceil(budgetMs / 1000))),
     },
-    payload: `${[...writeConfig(settings, budgetMs), '', ...paths.map(escape)].join('\n')}\n`,
+    payload: `${[...writeConfig(settings, budgetMs), '', ...paths.map(escapeConfig)].join('\n')}\n`,
     timeoutMs: budgetMs + requestTimeoutMs + 15_000,
     maxOutputBytes: 8192 + paths.length * 4096,
     signal,
@@ -93,7 +93,11 @@ function writeConfig(settings: WarmBatch['settings'], budgetMs: number): string[
   ];
   for (const [name, value] of Object.entries(warmHeaders(settings))) {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || /[\r\n\0]/.test(value)) {
-      throw new DroverError({code: 'invalid-file', message: `"${printable(`${name}: ${value}`)}" is not a header`, fix: 'correct warm.headers'});
+      throw new DroverError({
+        code: 'invalid-file',
+        message: `"${printable(`${name}: ${value}`)}" is not a header`,
+        fix: 'correct warm.headers',
+      });
     }
     options.push(`header = ${quote(value === '' ? `${name};` : `${name}: ${value}`)}`);
   }
@@ -102,10 +106,10 @@ function writeConfig(settings: WarmBatch['settings'], budgetMs: number): string[
 
 /** A value in curl's config file syntax: the backslash escapes of curl(1), and no other character is special in quotes. */
 function quote(text: string): string {
-  return `"${escape(text)}"`;
+  return `"${escapeConfig(text)}"`;
 }
 
-function escape(text: string): string {
+function escapeConfig(text: string): string {
   return text.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n');
 }
 

@@ -5,7 +5,10 @@ import {requestTimeoutMs, type WarmBatch, type WarmSample, warmHeaders} from './
 const maxBodyBytes = 16 * 1024 * 1024;
 
 /** As `fetchWithCurl`, through the link and from here: for hosts without curl. Times include the way to the host. */
-export async function fetchThroughDial(batch: WarmBatch, {now, sleep}: {readonly now: () => number; readonly sleep: Pause}): Promise<readonly WarmSample[]> {
+export async function fetchThroughDial(
+  batch: WarmBatch,
+  {now, sleep}: {readonly now: () => number; readonly sleep: Pause},
+): Promise<readonly WarmSample[]> {
   const {link, settings, paths, ratePerSecond, concurrency, budgetMs, signal} = batch;
   const headers = warmHeaders(settings);
   const startedAt = now();

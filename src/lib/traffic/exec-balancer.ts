@@ -55,7 +55,8 @@ export function createExecBalancer({drain, balancerHosts, open, sleep}: ExecBala
 
   return {
     kind: 'exec',
-    preflight: async () => (drain.on !== undefined && balancerHosts.length === 0 ? [`no host is selected by drain.exec.on "${drain.on}"`] : []),
+    preflight: async () =>
+      drain.on !== undefined && balancerHosts.length === 0 ? [`no host is selected by drain.exec.on "${drain.on}"`] : [],
     read: async (hosts, signal) =>
       Promise.all(hosts.map(async (host) => ({host, state: 'in' as const, sessions: await countSessions(host, signal)}))),
     drain: async (host, signal) => {

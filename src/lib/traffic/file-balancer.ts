@@ -43,7 +43,15 @@ export function createFileBalancer({drain, root, open, sleep}: FileBalancerOptio
   const act = async (host: Host, action: Action, signal: AbortSignal): Promise<'present' | 'absent'> => {
     const link = await open(host, signal);
     const values = {path: drain.path, root, action};
-    const {status, body} = await runRemoteProgram({link, label: `${action} readiness file ${drain.path}`, program, values, timeoutMs, maxOutputBytes: 4096, signal});
+    const {status, body} = await runRemoteProgram({
+      link,
+      label: `${action} readiness file ${drain.path}`,
+      program,
+      values,
+      timeoutMs,
+      maxOutputBytes: 4096,
+      signal,
+    });
     if (status === 0 && (body === 'present' || body === 'absent')) return body;
     const message = `readiness file ${drain.path} on ${host.name}: ${body === '' ? `status ${status}` : body}`;
     throw new DroverError({code: 'refused', host: host.name, message, fix: 'make its directory writable for the login user'});
@@ -53,7 +61,11 @@ export function createFileBalancer({drain, root, open, sleep}: FileBalancerOptio
     const wanted = action === 'create' ? 'present' : 'absent';
     const found = await act(host, action, signal);
     if (found === wanted) return sleep(drain.settleMs, signal);
-    throw new DroverError({code: 'refused', host: host.name, message: `readiness file ${drain.path} on ${host.name} is ${found} after ${action}`});
+    throw new DroverError({
+      code: 'refused',
+      host: host.name,
+      message: `readiness file ${drain.path} on ${host.name} is ${found} after ${action}`,
+    });
   };
 
   return {

@@ -26,7 +26,11 @@ const haproxyName = /^[-\w.:]+$/;
 export function createHaproxyBalancer({drain, balancerHosts, open, sleep, admitTimeoutMs = 30_000}: HaproxyOptions): Balancer {
   for (const name of [drain.backend, ...Object.values(drain.servers)]) {
     if (haproxyName.test(name)) continue;
-    throw new DroverError({code: 'invalid-file', message: `"${name}" is not a name in HAProxy`, fix: 'use letters, digits and - _ . : only'});
+    throw new DroverError({
+      code: 'invalid-file',
+      message: `"${name}" is not a name in HAProxy`,
+      fix: 'use letters, digits and - _ . : only',
+    });
   }
   const balancers = balancerHosts.map((host) => new HaproxyBackend(host, {socket: drain.socket, backend: drain.backend, open}));
   const search = (host: Host): SeatSearch => ({host, balancers, backend: drain.backend, servers: drain.servers});

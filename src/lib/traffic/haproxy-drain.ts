@@ -100,7 +100,11 @@ async function endSessions(task: SeatDrain): Promise<number> {
   }
   const survivors = await waitForQuiet(task, ['maint'], 'maint', cutGraceMs);
   if (survivors === 0) return cut;
-  throw new DroverError({code: 'refused', host: task.host.name, message: `${survivors} sessions of ${task.host.name} survived being shut down`});
+  throw new DroverError({
+    code: 'refused',
+    host: task.host.name,
+    message: `${survivors} sessions of ${task.host.name} survived being shut down`,
+  });
 }
 
 async function putBack(touched: readonly Seat[]): Promise<readonly Problem[]> {
@@ -111,7 +115,12 @@ async function putBack(touched: readonly Seat[]): Promise<readonly Problem[]> {
       await at.setState(server.name, readOrder(server), signal);
     } catch (error) {
       const message = `${server.backend}/${server.name} could not be set back to ${readOrder(server)} at ${at.host.name}: ${describe(error)}`;
-      stuck.push({code: 'needs-attention', host: at.host.name, message, fix: `set server ${server.backend}/${server.name} state ${readOrder(server)}`});
+      stuck.push({
+        code: 'needs-attention',
+        host: at.host.name,
+        message,
+        fix: `set server ${server.backend}/${server.name} state ${readOrder(server)}`,
+      });
     }
   }
   return stuck;

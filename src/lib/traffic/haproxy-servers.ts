@@ -2,7 +2,9 @@ import {isIP} from 'node:net';
 import type {Host} from '../inventory/host.js';
 import type {HaproxyServer} from './haproxy-state.js';
 
-export type ServerMatch = {readonly kind: 'found'; readonly server: HaproxyServer} | {readonly kind: 'absent' | 'contradicted' | 'ambiguous'; readonly problem: string};
+export type ServerMatch =
+  | {readonly kind: 'found'; readonly server: HaproxyServer}
+  | {readonly kind: 'absent' | 'contradicted' | 'ambiguous'; readonly problem: string};
 
 export interface ServerSearch {
   readonly host: Host;

@@ -1,5 +1,5 @@
-import {describeProbe, type ProbeResult, type ProbeRound, probeHost} from './probe.js';
 import {type Pause, pause} from './pause.js';
+import {describeProbe, type ProbeResult, type ProbeRound, probeHost} from './probe.js';
 
 export type HealthVerdict =
   | {readonly kind: 'healthy'; readonly results: readonly ProbeResult[]; readonly ms: number; readonly release?: string}

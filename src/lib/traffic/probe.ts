@@ -1,3 +1,5 @@
+import type {Duplex} from 'node:stream';
+import {finished} from 'node:stream/promises';
 import {DroverError} from '../errors/drover-error.js';
 import type {Link} from '../host/link.js';
 import type {Probe} from '../inventory/app.js';
@@ -34,6 +36,7 @@ export interface ProbeResult {
 type Finding = Pick<ProbeResult, 'ok' | 'detail' | 'release' | 'output'>;
 
 const maxBodyBytes = 1024 * 1024;
+const refusalMs = 1_000;
 /** Shorter release ids than this are too easily equal by chance. */
 const minReleaseDigits = 8;
 
@@ -115,12 +118,27 @@ async function probeTcp(probe: Extract<Probe, {kind: 'tcp'}>, {link, signal}: Pr
   const deadline = AbortSignal.timeout(probe.timeoutMs);
   try {
     const stream = await dialTimely(link, probe.port, AbortSignal.any([signal, deadline]));
+    const refused = link.kind === 'openssh' ? await watchForRefusal(stream, signal) : undefined;
     stream.on('error', () => undefined);
     stream.destroy();
-    return {ok: true, detail: `tcp ${probe.port}: open`};
+    return refused === undefined ? {ok: true, detail: `tcp ${probe.port}: open`} : {ok: false, detail: `tcp ${probe.port}: ${refused}`};
   } catch (error) {
-    if (deadline.aborted && !signal.aborted) return {ok: false, detail: `tcp ${probe.port}: no connection within ${probe.timeoutMs / 1000} s`};
+    if (deadline.aborted && !signal.aborted)
+      return {ok: false, detail: `tcp ${probe.port}: no connection within ${probe.timeoutMs / 1000} s`};
     throw error;
+  }
+}
+
+/** `ssh -W` hands the stream over first and fails it afterwards when the port is closed. Why it failed, within a second. */
+async function watchForRefusal(stream: Duplex, signal: AbortSignal): Promise<string | undefined> {
+  const limit = AbortSignal.timeout(refusalMs);
+  try {
+    await finished(stream.resume(), {signal: AbortSignal.any([signal, limit])});
+    return 'closed at once';
+  } catch (error) {
+    signal.throwIfAborted();
+    if (limit.aborted) return undefined;
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
@@ -140,7 +158,15 @@ main() {
 
 async function probeDisk(probe: Extract<Probe, {kind: 'disk'}>, {link, root, signal}: ProbeRound): Promise<Finding> {
   const {timeoutMs} = probe;
-  const {body} = await runRemoteProgram({link, label: 'df', program: diskProgram, values: {root}, timeoutMs, maxOutputBytes: 65_536, signal});
+  const {body} = await runRemoteProgram({
+    link,
+    label: 'df',
+    program: diskProgram,
+    values: {root},
+    timeoutMs,
+    maxOutputBytes: 65_536,
+    signal,
+  });
   const available = /\s\d+\s+\d+\s+(\d+)\s+\d+%\s/.exec(body)?.[1];
   if (available === undefined) return {ok: false, detail: `disk: df said "${body.split('\n').at(-1) ?? ''}"`};
   const freeBytes = Number(available) * 1024;

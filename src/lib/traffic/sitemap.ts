@@ -24,7 +24,13 @@ const timeoutMs = 30_000;
 const unzip = promisify(gunzip);
 
 /** Follows a sitemap or an index of sitemaps, plain or gzip, all fetched from the host in hand. Throws on the first that is not one. */
-export async function readSitemap({link, settings, url, maxUrls, signal}: SitemapRequest): Promise<{paths: readonly string[]; truncated: boolean}> {
+export async function readSitemap({
+  link,
+  settings,
+  url,
+  maxUrls,
+  signal,
+}: SitemapRequest): Promise<{paths: readonly string[]; truncated: boolean}> {
   const paths = new Set<string>();
   const seen = new Set<string>();
   let level = [requirePath(url)];
@@ -108,5 +114,9 @@ function requirePath(text: string): string {
 }
 
 function refuse(url: string, fact: string): DroverError {
-  return new DroverError({code: 'invalid-file', message: `sitemap "${url}" ${fact}`, fix: 'correct warm.from, or list the paths in a file'});
+  return new DroverError({
+    code: 'invalid-file',
+    message: `sitemap "${url}" ${fact}`,
+    fix: 'correct warm.from, or list the paths in a file',
+  });
 }

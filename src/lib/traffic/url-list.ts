@@ -24,10 +24,15 @@ export const maxUrls = 50_000;
 /** What to warm. Hosts of URLs do not matter: the requests go to the host in hand. Throws when the list cannot be read or is empty. */
 export async function readUrlList({link, settings, signal}: UrlListOptions): Promise<UrlList> {
   const {from} = settings;
-  const list = from.kind === 'file' ? await readUrlFile(from.path, signal) : await readSitemap({link, settings, url: from.url, maxUrls, signal});
+  const list =
+    from.kind === 'file' ? await readUrlFile(from.path, signal) : await readSitemap({link, settings, url: from.url, maxUrls, signal});
   if (list.paths.length > 0) return list;
   const name = from.kind === 'file' ? from.path : from.url;
-  throw new DroverError({code: 'invalid-file', message: `"${name}" lists nothing to warm`, fix: 'put one path a line in it, or correct warm.from'});
+  throw new DroverError({
+    code: 'invalid-file',
+    message: `"${name}" lists nothing to warm`,
+    fix: 'put one path a line in it, or correct warm.from',
+  });
 }
 
 async function readUrlFile(file: string, signal: AbortSignal): Promise<UrlList> {
@@ -46,12 +51,22 @@ async function readUrlFile(file: string, signal: AbortSignal): Promise<UrlList> 
 export function parseUrlLines(text: string, file: string): UrlList {
   const paths = new Set<string>();
   const problems = [];
-  for (const [index, raw] of text.replace(/^\ufeff/, '').split(/\r?\n/).entries()) {
+  for (const [index, raw] of text
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/)
+    .entries()) {
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) continue;
     const path = readPath(line);
     if (path !== undefined) paths.add(path);
-    else problems.push({code: 'invalid-file', message: `"${line}" is neither a path nor an http URL`, file, line: index + 1, fix: 'write /path or https://…'} as const);
+    else
+      problems.push({
+        code: 'invalid-file',
+        message: `"${line}" is neither a path nor an http URL`,
+        file,
+        line: index + 1,
+        fix: 'write /path or https://…',
+      } as const);
   }
   const [first, ...more] = problems;
   if (first !== undefined) throw new DroverError(first, ...more);

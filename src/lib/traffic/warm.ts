@@ -96,7 +96,7 @@ async function runPass(task: PassTask): Promise<{samples: readonly WarmSample[];
     const {ratePerSecond} = pressure;
     const size = Math.max(settings.concurrency, Math.ceil(ratePerSecond * batchSeconds));
     const paths = urls.slice(next, next + size);
-    const batch = {link, settings, paths, ratePerSecond, concurrency: settings.concurrency, budgetMs: endsAt - now(), signal};
+    const batch = {link, settings, paths, ratePerSecond, concurrency: settings.concurrency, budgetMs: Math.ceil(endsAt - now()), signal};
     const byCurl = via === 'curl' ? await fetchWithCurl(batch) : undefined;
     if (byCurl === undefined) via = 'dial';
     const found = byCurl ?? (await fetchThroughDial(batch, {now, sleep}));
@@ -124,7 +124,11 @@ function judge(passes: readonly WarmPass[], {settings, urls}: WarmTask, failure:
   if (until === undefined) return {kind: 'end', met: true};
   if (until.kind === 'converged') return last.busyMs > until.ratio * before.busyMs ? {kind: 'end', met: true} : {kind: 'again'};
   if (last.hitRatio === undefined) {
-    return {kind: 'end', met: false, why: 'no answer has a header that tells hit from miss (X-Cache, X-Varnish, Age); use until: converged'};
+    return {
+      kind: 'end',
+      met: false,
+      why: 'no answer has a header that tells hit from miss (X-Cache, X-Varnish, Age); use until: converged',
+    };
   }
   return last.hitRatio >= until.ratio ? {kind: 'end', met: true} : {kind: 'again'};
 }

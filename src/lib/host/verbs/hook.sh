@@ -1,51 +1,72 @@
 # Runs the payload, an operator's command, with a deadline; its output is the reply's body, its exit status follows as
 # `hook-status N`. It runs in its own session, so that the deadline ends everything it started.
 work=$(mktemp -d "${TMPDIR:-/tmp}/drover.XXXXXX") || fail 18 "cannot write to ${TMPDIR:-/tmp}"
-cat >"$work/command"
+trap 'status=$?; trap "" EXIT; rm -rf "$work"; printf "\ndrover %s end %s\n" "$nonce" "$status"' EXIT
+cat >"$work/command" && mkfifo "$work/out" || fail 18 "cannot write to $work"
 if [ -n "$epoch" ]; then
   open_state
   enter
   require_lease
-  exec 9>&-
+  leave
 fi
 if [ -n "$cwd" ]; then
-  case $cwd in '~/'*) cwd=$HOME/${cwd#??} ;; esac
-  cd "$cwd" 2>/dev/null || { rm -rf "$work"; fail 13 "folder $cwd is not on this host"; }
+  case $cwd in \~/*) cwd=$HOME/${cwd#??} ;; esac
+  cd "$cwd" 2>/dev/null || fail 13 "folder $cwd is not on this host"
 else
   cd "$HOME" 2>/dev/null || cd / || exit 18
 fi
-DROVER_APP=$app DROVER_ROOT=$root DROVER_RELEASE=$to DROVER_PREVIOUS=$from DROVER_RUN=$run
-export DROVER_APP DROVER_ROOT DROVER_RELEASE DROVER_PREVIOUS DROVER_RUN
-umask 022
-trap - HUP PIPE
-mkfifo "$work/out" || fail 18 "cannot write to $work"
 limit=${max:-65536}
-# Everything past the limit is read and dropped, so that a flood neither blocks the command nor fills the disk.
-{ head -c "$limit"; cat >/dev/null; } <"$work/out" >"$work/kept" &
+deadline=${seconds:-60}
+
+# The first `limit` bytes are written as they come, so that they are there even when a daemon keeps the pipe open; of what is more the end is
+# kept. All is read, so that a flood neither blocks the command nor fills the disk.
+{
+  (
+    # shellcheck disable=SC3045 # dash, bash and ash have it
+    ulimit -c 0
+    ulimit -f $((limit / 512 + 1))
+    exec cat
+  ) >"$work/kept"
+  tail -c 16384 >"$work/tail"
+} <"$work/out" 2>/dev/null &
 reader=$!
-if command -v setsid >/dev/null 2>&1; then
-  setsid /bin/sh "$work/command" </dev/null >"$work/out" 2>&1 &
-else
-  /bin/sh "$work/command" </dev/null >"$work/out" 2>&1 &
-fi
-child=$!
 (
-  left=${seconds:-60}
-  while [ "$left" -gt 0 ] && kill -0 "$child" 2>/dev/null; do
+  umask 022
+  trap - HUP PIPE
+  DROVER_APP=$app DROVER_ROOT=$root DROVER_RELEASE=$to DROVER_PREVIOUS=$from DROVER_RUN=$run
+  export DROVER_APP DROVER_ROOT DROVER_RELEASE DROVER_PREVIOUS DROVER_RUN
+  unset LC_ALL
+  [ -z "$outer_locale" ] || export LC_ALL="$outer_locale"
+  if command -v setsid >/dev/null 2>&1; then
+    exec setsid /bin/sh "$work/command"
+  fi
+  exec /bin/sh "$work/command"
+) </dev/null >"$work/out" 2>&1 &
+child=$!
+
+# end_session SIGNAL: the command's group, and whatever else of its session has a group of its own.
+end_session() {
+  kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null
+  cat /proc/[0-9]*/stat 2>/dev/null | awk -v session="$child" '{pid = $1; sub(/^.*\) /, ""); if ($4 == session) print pid}' | while read -r member; do
+    kill "-$1" "$member" 2>/dev/null
+  done
+}
+(
+  left=$deadline
+  while [ "$left" -gt 0 ]; do
     sleep 1
+    kill -0 "$child" 2>/dev/null || exit 0
     left=$((left - 1))
   done
-  if kill -0 "$child" 2>/dev/null; then
-    : >"$work/late"
-    kill -TERM "-$child" 2>/dev/null || kill -TERM "$child"
-    sleep 2
-    kill -KILL "-$child" 2>/dev/null || kill -KILL "$child"
-  fi
+  true >"$work/late"
+  end_session TERM
+  sleep 2
+  end_session KILL
 ) </dev/null >/dev/null 2>&1 &
 watcher=$!
 wait "$child"
 status=$?
-kill "$watcher" 2>/dev/null
+if [ -f "$work/late" ]; then wait "$watcher"; else kill "$watcher" 2>/dev/null; fi
 # A daemon that the command left behind may hold the pipe: what was printed so far is enough.
 tries=0
 while kill -0 "$reader" 2>/dev/null && [ "$tries" -lt 10 ]; do
@@ -53,11 +74,12 @@ while kill -0 "$reader" 2>/dev/null && [ "$tries" -lt 10 ]; do
   tries=$((tries + 1))
 done
 if [ -n "$epoch" ] && [ -n "$event" ] && [ "$status" = 0 ] && [ ! -f "$work/late" ]; then
-  umask 077
-  record "$event" "$to"
+  enter
+  ! is_holder || record "$event" "$to"
 fi
 printf 'hook-status %s\n' "$status"
-[ ! -f "$work/late" ] || printf 'hook-late %s\n' "${seconds:-60}"
+[ ! -f "$work/late" ] || printf 'hook-late %s\n' "$deadline"
 printf 'output\n'
-cat "$work/kept"
-rm -rf "$work"
+head -c "$limit" "$work/kept"
+[ "$(wc -c <"$work/kept")" -le "$limit" ] || { printf '\n[… output left out here …]\n' && cat "$work/tail"; }
+exit 0

@@ -2,9 +2,10 @@
 # Header: a nonce, then name=value lines, then an empty line; what follows on standard input is the verb's payload.
 # Values are only ever assigned and quoted, never evaluated.
 set -u
+outer_locale=${LC_ALL-}
 LC_ALL=C
 export LC_ALL
-unset CDPATH ENV BASH_ENV 2>/dev/null
+unset CDPATH ENV BASH_ENV TAR_OPTIONS GZIP GREP_OPTIONS 2>/dev/null
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 umask 077
 tab=$(printf '\t')
@@ -35,52 +36,72 @@ fail() {
   exit "$status"
 }
 
+# Ids and runs become names of files, numbers are calculated with: whatever else they might hold is refused before it is used.
+case $id$base$digest$from$to in *[!0-9a-f]*) fail 19 'an id is malformed' ;; esac
+case $part in *[!0-9a-f-]*) fail 19 'the name of the part is malformed' ;; esac
+case $protect in *[!0-9a-f\ ]*) fail 19 'an id is malformed' ;; esac
+case $run$event$kind in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
+case $epoch$ttl$bytes$need$files$offset$seconds$keep$max in *[!0-9]*) fail 19 'a number is malformed' ;; esac
+
 case $root in
-  '~') root=$HOME ;;
-  '~/'*) root=$HOME/${root#??} ;;
+  \~) root=$HOME ;;
+  \~/*) root=$HOME/${root#??} ;;
 esac
 state=$root/.drover
 
-# A folder that another user could change would let them plant what we are about to trust.
-refuse_unsafe_folder() {
-  [ -d "$1" ] || return 0
-  [ -O "$1" ] || [ "$(id -u)" = 0 ] || fail 17 "$1 belongs to another user; chown it to $(id -un)"
-  case $(ls -ld "$1" 2>/dev/null) in
-    ?????w*|????????w*)
-      case $(ls -ld "$1") in
-        ????????w*) fail 17 "$1 is writable by everybody; chmod o-w it" ;;
-      esac
-      ;;
-  esac
+# Whoever owns a folder of ours, or may rename one above it, could plant what we are about to trust.
+refuse_unsafe_folders() {
+  for folder in "$root" "$root/releases" "$state"; do
+    [ -O "$folder" ] || fail 17 "$folder belongs to another user; chown it to $(id -un)"
+  done
+  for folder in "$root/releases" "$state"; do
+    [ ! -L "$folder" ] || fail 17 "$folder is a link; replace it by a folder"
+  done
+  set -- "$state"
+  for folder in "$root" "$(cd "$root" && pwd -P)"; do
+    while [ -n "$folder" ]; do
+      set -- "$@" "$folder"
+      folder=${folder%/*}
+    done
+  done
+  loose=$(find "$@" / -prune -type d -perm -0002 ! -perm -1000)
+  [ -z "$loose" ] || fail 17 "$(printf '%s\n' "$loose" | tail -n 1) is writable by everybody; chmod o-w it"
 }
 
 # open_state: the app's folders exist and are ours.
 open_state() {
   [ -n "$root" ] || fail 19 'no root was given'
-  refuse_unsafe_folder "$root"
-  if [ ! -d "$state" ]; then
-    (umask 022 && mkdir -p "$root/releases") || fail 18 "cannot create $root/releases"
-    mkdir -p "$state" || fail 18 "cannot create $state"
-  fi
-  refuse_unsafe_folder "$state"
-  chmod 700 "$state" 2>/dev/null
+  [ -d "$root/releases" ] || (umask 022 && mkdir -p "$root/releases") || fail 18 "cannot create $root/releases"
+  [ -d "$state" ] || mkdir "$state" || [ -d "$state" ] || fail 18 "cannot create $state"
+  refuse_unsafe_folders
   for folder in incoming manifests runs; do
     [ -d "$state/$folder" ] || mkdir -p "$state/$folder" || fail 18 "cannot create $state/$folder"
   done
-  [ -d "$root/releases" ] || (umask 022 && mkdir -p "$root/releases") || fail 18 "cannot create $root/releases"
+}
+
+# open_run: as open_state, and the run's own folder exists.
+open_run() {
+  [ -n "$run" ] || fail 19 'no run was given'
+  open_state
+  mkdir -p "$state/runs/$run" || fail 18 "cannot write below $state/runs"
 }
 
 # enter: the critical section of this app on this host; left when the verb ends. Held for milliseconds.
 enter() {
   command -v flock >/dev/null 2>&1 || fail 16 'flock is missing; install util-linux or BusyBox'
   trap '' HUP PIPE
-  exec 9>>"$state/mutex" || fail 18 "cannot write $state/mutex"
+  command exec 9>>"$state/mutex" || fail 18 "cannot write $state/mutex"
   tries=0
   until flock -n 9; do
     tries=$((tries + 1))
     [ "$tries" -lt 150 ] || fail 21 "$state/mutex is held by another process"
     sleep 0.1 2>/dev/null || sleep 1
   done
+  read_clock
+}
+
+leave() {
+  command exec 9>&-
 }
 
 # flush: everything written below the root reaches the disk, by syncfs where sync -f is known.
@@ -90,18 +111,29 @@ flush() {
 
 # write_file PATH: standard input replaces PATH in one rename.
 write_file() {
-  cat >"$1.tmp.$$" && mv -f "$1.tmp.$$" "$1"
+  cat >"$1.tmp.$$" && mv -f "$1.tmp.$$" "$1" && return 0
+  rm -f "$1.tmp.$$"
+  return 1
+}
+
+# write_durably PATH: as write_file, and a power cut leaves the old or the new, never an empty file.
+write_durably() {
+  cat >"$1.tmp.$$" && { sync "$1.tmp.$$" 2>/dev/null || sync; } && mv -f "$1.tmp.$$" "$1" && return 0
+  rm -f "$1.tmp.$$"
+  return 1
 }
 
 # Time that no clock change moves: seconds since boot, and which boot.
-now=0
-boot=none
-if [ -r /proc/uptime ]; then
-  IFS=' .' read -r now line </proc/uptime
-  IFS= read -r boot </proc/sys/kernel/random/boot_id
-else
-  now=$(date +%s)
-fi
+read_clock() {
+  boot=none
+  if [ -r /proc/uptime ]; then
+    IFS=' .' read -r now line </proc/uptime
+    IFS= read -r boot </proc/sys/kernel/random/boot_id
+  else
+    now=$(date +%s)
+  fi
+}
+read_clock
 
 read_epoch() {
   current_epoch=0
@@ -120,6 +152,7 @@ read_lease() {
       reason=*) lease_reason=$value ;; boot=*) lease_boot=$value ;; until=*) lease_until=$value ;;
     esac
   done <"$state/lease"
+  case $lease_until in '' | *[!0-9]*) lease_until=0 ;; esac
   if [ "$lease_boot" = "$boot" ] && [ "$lease_until" -gt "$now" ]; then lease_left=$((lease_until - now)); fi
 }
 
@@ -133,43 +166,81 @@ write_lease() {
     "$run" "$epoch" "$owner" "$reason" "$boot" $((now + ttl)) | write_file "$state/lease" || fail 18 "cannot write $state/lease"
 }
 
-# require_lease: the caller still holds the newest epoch. Nothing may change on this host otherwise.
-require_lease() {
+# is_holder: the caller still holds the newest epoch.
+is_holder() {
+  [ -n "$run" ] && [ -n "$epoch" ] || fail 19 'no run or epoch was given'
   read_epoch
   read_lease
-  [ "$current_epoch" = "$epoch" ] && [ "$lease_run" = "$run" ] && [ "$lease_epoch" = "$epoch" ] && return 0
+  [ "$current_epoch" = "$epoch" ] && [ "$lease_run" = "$run" ] && [ "$lease_epoch" = "$epoch" ]
+}
+
+# require_lease: nothing may change on this host otherwise.
+require_lease() {
+  is_holder && return 0
   print_lease
   fail 11 "this host was taken over: epoch is $current_epoch, this run has $epoch"
 }
 
-# record EVENT [DETAIL]: one line of the host's journal.
-record() {
-  printf '%s %s %s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${epoch:-0}" "$run" "$1" "${2:-}" >>"$state/journal" ||
-    fail 18 "cannot write $state/journal"
+# write_record EVENT [DETAIL]: one line of the host's journal; after a line that a power cut has torn, on a line of its own.
+write_record() {
+  [ ! -s "$state/journal" ] || [ -z "$(tail -c 1 "$state/journal")" ] || printf '\n' >>"$state/journal"
+  printf '%s %s %s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${epoch:-0}" "$run" "$1" "${2:-}" >>"$state/journal"
 }
 
-# read_current: the release that is live; empty before the first deploy. Anything but our link is refused.
-read_current() {
-  live=''
+record() {
+  write_record "$@" || fail 18 "cannot write $state/journal"
+}
+
+# last_detail EVENT: the detail of this run's last such record.
+last_detail() {
+  [ -f "$state/journal" ] || return 0
+  awk -F'[ ]' -v run="$run" -v event="$1" '$3 == run && $4 == event {last = substr($0, length($1 $2 $3 $4) + 5)} END {print last}' "$state/journal"
+}
+
+# read_decision: how the dead-man's switch of this run was decided; empty until then.
+read_decision() {
+  decision=''
+  if [ -s "$state/runs/$run/decision" ]; then IFS= read -r decision <"$state/runs/$run/decision"; fi
+}
+
+# decide WORD: only ever called in the critical section.
+decide() {
+  printf '%s\n' "$1" | write_durably "$state/runs/$run/decision" || fail 18 "cannot write below $state/runs"
+}
+
+# is_staged ID: a complete release of this host; its folder comes last, by one rename.
+is_staged() {
+  [ -d "$root/releases/$1" ] && [ -f "$state/manifests/$1" ]
+}
+
+# judge_current: `live` is the release that is live, empty before the first deploy; `unsafe` says why the link must not be touched.
+judge_current() {
+  live='' unsafe=''
   if [ -L "$root/current" ]; then
     live=$(readlink "$root/current")
     case $live in
-      releases/*/* | releases/) fail 17 "$root/current points to $live, not to a release" ;;
+      releases/*[!0-9a-f]* | releases/) unsafe="$root/current points to $live, not to a release" ;;
       releases/*) live=${live#releases/} ;;
-      *) fail 17 "$root/current points to $live, not to a release" ;;
+      *) unsafe="$root/current points to $live, not to a release" ;;
     esac
   elif [ -e "$root/current" ]; then
-    fail 17 "$root/current is not a link; move it away, so that drover can switch it"
+    unsafe="$root/current is not a link; move it away, so that drover can switch it"
   fi
 }
 
-# point_current ID: the one rename that changes what is served; an empty id takes the link away.
+read_current() {
+  judge_current
+  [ -z "$unsafe" ] || fail 17 "$unsafe"
+}
+
+# point_current ID: the one rename that changes what is served; an empty id takes the link away. In the critical section only, so that
+# links of that name are leftovers.
 point_current() {
+  rm -f "$root"/.drover-next.*
   if [ -z "$1" ]; then
     rm -f "$root/current" || fail 18 "cannot remove $root/current"
     return 0
   fi
-  rm -f "$root/.drover-next.$$"
   ln -s "releases/$1" "$root/.drover-next.$$" || fail 18 "cannot write below $root"
   mv -T -f "$root/.drover-next.$$" "$root/current" || {
     rm -f "$root/.drover-next.$$"

@@ -1,4 +1,5 @@
 # The heartbeat of a run.
+[ -d "$state" ] && [ -n "$ttl" ] || fail 11 'this host holds no lease'
 enter
 require_lease
 owner=$lease_owner reason=$lease_reason

@@ -1,38 +1,75 @@
 # Prepares to receive one delta. Replies `staged` when the release is here already, else how much of the delta is here and its
 # digest, so that the sender continues from a prefix it has verified.
-open_state
-for tool in tar gzip sha256sum sort awk xargs find cp; do
+[ -n "$id" ] && [ -n "$part" ] && [ -n "$bytes" ] || fail 19 'no id, part or size was given'
+for tool in flock tar gzip sha256sum sort awk xargs find cp mkfifo; do
   command -v "$tool" >/dev/null 2>&1 || fail 16 "$tool is missing on this host"
 done
 if [ -n "$run" ]; then
-  mkdir -p "$state/runs/$run" || fail 18 "cannot write below $state/runs"
+  open_run
   write_file "$state/runs/$run/plan" || fail 18 "cannot write below $state/runs"
   rm -f "$state/runs/$run/ended"
+else
+  open_state
 fi
-if [ -d "$root/releases/$id" ] && [ -f "$state/manifests/$id" ]; then
-  [ "$kind" != push ] || [ -z "$run" ] || : >"$state/runs/$run/ended"
+if is_staged "$id"; then
+  [ "$kind" != push ] || [ -z "$run" ] || true >"$state/runs/$run/ended"
   printf 'staged\n'
   exit 0
 fi
+delta=$state/incoming/$part.delta
+holder=$state/incoming/$part.holder
 if [ -n "$base" ]; then
-  { [ -d "$root/releases/$base" ] && [ -f "$state/manifests/$base" ]; } || fail 13 "base $base is not on this host"
+  is_staged "$base" || fail 13 "base $base is not on this host"
+  printf '%s\n' "$base" >"$state/incoming/$part.base" || fail 18 "cannot write below $state/incoming"
 fi
-have=0
+
+# size_of_part: 0 before the first byte.
+size_of_part() {
+  have=0
+  if [ -f "$delta" ]; then have=$(wc -c <"$delta" | tr -d ' '); fi
+}
+
+# end_holder: the transfer whose link died without a word holds the part until its TCP gives up. It is ended by process group, after a look
+# at its start time, since pids come again.
+end_holder() {
+  IFS=' ' read -r pid started <"$holder" || return 1
+  stat=''
+  IFS= read -r stat <"/proc/$pid/stat" || return 1
+  # shellcheck disable=SC2086 # fields of a line of the kernel
+  set -- ${stat##*) }
+  [ "${20}" = "$started" ] || return 1
+  if [ "$3" = "$pid" ]; then kill -KILL "-$pid"; else kill -KILL "$pid"; fi
+}
+
+command exec 8>>"$state/incoming/$part.lock" || fail 18 "cannot write below $state/incoming"
+size_of_part
+tries=0
+until flock -n 8; do
+  # Without a holder it is being unpacked; stage-commit waits for that.
+  [ -f "$holder" ] || break
+  seen=$have
+  [ "$tries" -lt 10 ] || { end_holder 2>/dev/null && sleep 1; }
+  tries=$((tries + 1))
+  [ "$tries" -lt 15 ] || fail 21 'another transfer of this delta is under way'
+  sleep 1
+  size_of_part
+  [ "$have" = "$seen" ] || fail 21 'another transfer of this delta is under way'
+done
+size_of_part
 have_digest=''
-if [ -f "$state/incoming/$part.delta" ]; then
-  have=$(wc -c <"$state/incoming/$part.delta" | tr -d ' ')
-  if [ "$have" -gt "$bytes" ]; then
-    rm -f "$state/incoming/$part.delta"
-    have=0
-  elif [ "$have" -gt 0 ]; then
-    have_digest=$(sha256sum <"$state/incoming/$part.delta")
-    have_digest=${have_digest%% *}
-  fi
+if [ "$have" -gt "$bytes" ]; then
+  rm -f "$delta"
+  have=0
+elif [ "$have" -gt 0 ]; then
+  have_digest=$(sha256sum <"$delta")
+  have_digest=${have_digest%% *}
 fi
 free=$(df -Pk "$root" | awk 'NR > 1 {print $4; exit}')
-if [ "$((free * 1024))" -lt "$((need + bytes - have + 67108864))" ]; then
-  fail 15 "not enough space below $root: $((free / 1024)) MiB free, $(((need + bytes - have) / 1048576 + 64)) MiB needed"
-fi
+lacking=$(((need + bytes - have) / 1024 + 65536))
+case $free in
+  '' | *[!0-9]*) ;;
+  *) [ "$free" -ge "$lacking" ] || fail 15 "not enough space below $root: $((free / 1024)) MiB free, $((lacking / 1024)) MiB needed" ;;
+esac
 inodes=$(df -Pi "$root" 2>/dev/null | awk 'NR > 1 {print $4; exit}')
 case $inodes in
   '' | 0 | *[!0-9]*) ;;

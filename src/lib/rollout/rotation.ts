@@ -1,0 +1,38 @@
+import {isLeaving, mustGoBack} from './host-stage.js';
+import type {Answer, RolloutState} from './state.js';
+
+/** Asks the balancers for a silo that still has hosts to move, once at a time. */
+export function askRotation(state: RolloutState, silo: string, afterMs = 0): Answer {
+  if (state.asked.has(silo) || waitingHosts(state, silo).length === 0) return {state, effects: []};
+  const leaving = new Set(hostsLeaving(state, silo));
+  return {state: {...state, asked: new Map(state.asked).set(silo, leaving)}, effects: [{kind: 'read-rotation', silo, afterMs}]};
+}
+
+/** The balancers have answered for a silo, well or badly. */
+export function closeQuestion(state: RolloutState, silo: string): RolloutState {
+  const asked = new Map(state.asked);
+  asked.delete(silo);
+  return {...state, asked};
+}
+
+/**
+ * Hosts of a silo that should move and have not started: of this wave on the way forward, all that this run touched on the way back. Until
+ * one host of the silo has arrived, no more are in hand than its canary has, also when the canary itself was lost.
+ */
+export function waitingHosts(state: RolloutState, silo: string): readonly string[] {
+  const {plan, hosts} = state;
+  const members = plan.hosts.filter((host) => host.silo === silo).map((host) => host.name);
+  if (state.phase === 'reverting') return members.filter((name) => state.leased.has(name) && mustGoBack(hosts.get(name)));
+  const wave = plan.waves[state.wave];
+  if (state.phase !== 'rolling' || state.stop !== undefined || wave?.silo !== silo) return [];
+  const ready = wave.hosts.filter((name) => hosts.get(name)?.kind === 'ready');
+  if (members.some((name) => hosts.get(name)?.kind === 'done')) return ready;
+  const canary = plan.waves.find((each) => each.silo === silo)?.hosts.length ?? 0;
+  const inHand = members.filter((name) => hosts.get(name)?.kind === 'moving').length;
+  return ready.slice(0, Math.max(0, canary - inHand));
+}
+
+/** Hosts of ours that are leaving rotation, or out of it and not on their way in. */
+export function hostsLeaving(state: RolloutState, silo: string): readonly string[] {
+  return state.plan.hosts.filter((host) => host.silo === silo && isLeaving(state.hosts.get(host.name))).map((host) => host.name);
+}

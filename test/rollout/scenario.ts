@@ -1,0 +1,166 @@
+import type {MoveStep, PlannedHost, RolloutPlan} from '../../src/lib/rollout/plan.js';
+import {planWaves, resolveFloor} from '../../src/lib/rollout/waves.js';
+import type {FaultKind, ModelHost} from './fleet-model.js';
+import {type SeededRandom, seedRandom} from './seeded-random.js';
+
+/** One world to run a plan in. */
+export interface Scenario {
+  readonly name: string;
+  readonly plan: RolloutPlan;
+  readonly hosts: readonly ModelHost[];
+  readonly random: SeededRandom;
+  /** Whether this step of this host goes wrong. `nth` counts the steps of the run from 1. */
+  faultOf(step: {
+    readonly nth: number;
+    readonly host: string;
+    readonly step: MoveStep;
+    readonly direction: 'forward' | 'back';
+  }): FaultKind | undefined;
+  /** Whether the balancers are silent then. */
+  isBalancerDown(atMs: number, nth: number): boolean;
+  readonly interruptsMs: readonly number[];
+  /** Interrupts right after this many events. */
+  readonly interruptAtEvent?: number;
+  readonly deaths: readonly {readonly host: string; readonly atMs: number; readonly backAtMs: number | undefined}[];
+  /** Share of soaks that find a host unhealthy. */
+  readonly soakFails: number;
+}
+
+const allSteps: readonly MoveStep[] = ['drain', 'switch', 'restart', 'health', 'warm', 'admit', 'confirm'];
+
+/** A plan for hosts `eu-1`, `eu-2`… with every step, one canary, then half, then all. */
+export function planFor(hosts: readonly PlannedHost[], more: Partial<RolloutPlan> = {}): RolloutPlan {
+  return {
+    v: 1,
+    run: 'r1',
+    command: 'deploy',
+    app: 'shop',
+    operator: 'ana',
+    reason: '',
+    hosts,
+    waves: planWaves(hosts, [
+      {kind: 'count', count: 1},
+      {kind: 'percent', percent: 50},
+      {kind: 'percent', percent: 100},
+    ]),
+    floors: {eu: 1},
+    budget: 0,
+    soakMs: 0,
+    confirmMs: 300_000,
+    steps: allSteps,
+    ...more,
+  };
+}
+
+export function planHost(name: string, more: Partial<PlannedHost> = {}): PlannedHost {
+  return {name, silo: name.split('-')[0]!, from: 'old', to: 'new', ...more};
+}
+
+/** The model of a planned host with nothing wrong. */
+export function modelHost(planned: PlannedHost, more: Partial<ModelHost> = {}): ModelHost {
+  const {name, silo, from} = planned;
+  return {
+    name,
+    silo,
+    from,
+    live: planned.earlier === 'done' ? planned.to : from,
+    healthyOnOld: true,
+    healthyOnNew: true,
+    lease: 'free',
+    drainedAtStart: from === undefined,
+    ...more,
+  };
+}
+
+/** A world in which nothing goes wrong. */
+export function calmScenario(plan: RolloutPlan, more: Partial<Scenario> = {}): Scenario {
+  const hosts = plan.hosts.map((host) => modelHost(host));
+  const nothing = {interruptsMs: [], deaths: [], soakFails: 0, faultOf: () => undefined, isBalancerDown: () => false};
+  return {name: 'calm', plan, hosts, random: seedRandom(1), ...nothing, ...more};
+}
+
+/** A world in which a seed decides what goes wrong: mostly little, sometimes all of it. */
+export function randomScenario(seed: number): Scenario {
+  const random = seedRandom(seed);
+  const isResumed = random.chance(0.15);
+  const silos = ['eu', 'us'].slice(0, 1 + random.below(2));
+  const all = silos.flatMap((silo) =>
+    Array.from({length: 1 + random.below(random.pick([3, 6]))}, (_, index) => drawPlanned(random, `${silo}-${index + 1}`, isResumed)),
+  );
+  const chosen = all.filter(() => random.chance(0.85));
+  const planned = chosen.length === 0 ? all : chosen;
+  const wild = random.pick([0, 0, 0.02, 0.05, 0.2, 0.6, 1]);
+  const hosts = all.map((host) => drawHost(random, host));
+  const plan = drawPlan(random, planned, all, isResumed);
+  const outages = Array.from({length: random.chance(0.15) ? 1 + random.below(3) : 0}, () => {
+    const fromMs = random.below(300_000);
+    return {fromMs, toMs: fromMs + random.pick([2000, 60_000, Number.POSITIVE_INFINITY])};
+  });
+  const kinds: readonly FaultKind[] = random.chance(0.5)
+    ? ['host', 'lost-ack']
+    : ['release', 'host', 'fenced', 'lost-ack', 'host', 'release'];
+  return {
+    name: `seed ${seed}`,
+    plan,
+    hosts,
+    random,
+    faultOf: () => (random.chance(wild) ? random.pick(kinds) : undefined),
+    isBalancerDown: (atMs) => outages.some(({fromMs, toMs}) => atMs >= fromMs && atMs < toMs),
+    interruptsMs: random.chance(0.25) ? [random.pick([0, random.below(2000), random.below(400_000)])] : [],
+    deaths: hosts
+      .filter(() => random.chance(0.08))
+      .map(({name}) => {
+        const atMs = random.below(300_000);
+        return {host: name, atMs, backAtMs: random.chance(0.5) ? atMs + random.below(200_000) : undefined};
+      }),
+    soakFails: random.pick([0, 0, 0, 0.3]),
+  };
+}
+
+function drawPlanned(random: SeededRandom, name: string, isResumed: boolean): PlannedHost {
+  const from = random.chance(0.05) ? {from: undefined} : {};
+  return planHost(name, {...from, ...(isResumed && random.chance(0.5) ? {earlier: random.pick(['begun', 'done'] as const)} : {})});
+}
+
+function drawHost(random: SeededRandom, planned: PlannedHost): ModelHost {
+  return modelHost(planned, {
+    ...(planned.earlier === 'begun' ? {live: random.pick([planned.from, planned.to])} : {}),
+    healthyOnOld: !random.chance(0.04),
+    healthyOnNew: !random.chance(0.08),
+    lease: random.chance(0.03) ? random.pick(['held-by-another', 'unreachable', 'unreachable'] as const) : 'free',
+    drainedAtStart: planned.from === undefined || random.chance(0.05),
+  });
+}
+
+function drawPlan(random: SeededRandom, planned: readonly PlannedHost[], all: readonly PlannedHost[], isResumed: boolean): RolloutPlan {
+  const quotas = random.pick([
+    [
+      {kind: 'count', count: 1},
+      {kind: 'percent', percent: 25},
+      {kind: 'percent', percent: 100},
+    ],
+    [
+      {kind: 'count', count: 2},
+      {kind: 'percent', percent: 100},
+    ],
+    [{kind: 'percent', percent: 100}],
+  ] as const);
+  const floor = random.pick([
+    {kind: 'percent', percent: 75},
+    {kind: 'percent', percent: 50},
+    {kind: 'percent', percent: 0},
+    {kind: 'count', count: 1},
+  ] as const);
+  const left = new Set<MoveStep>((['restart', 'health', 'warm', 'confirm'] as const).filter(() => random.chance(0.3)));
+  if (random.chance(0.15)) for (const step of ['drain', 'admit'] as const) left.add(step);
+  const silos = new Set(all.map((host) => host.silo));
+  return planFor(planned, {
+    command: random.chance(0.25) ? 'rollback' : 'deploy',
+    waves: planWaves(planned, quotas),
+    floors: Object.fromEntries([...silos].map((silo) => [silo, resolveFloor(floor, all.filter((host) => host.silo === silo).length)])),
+    budget: random.pick([0, 1, 1, 2, 10]),
+    soakMs: random.pick([0, 0, 30_000]),
+    steps: allSteps.filter((step) => !left.has(step)),
+    ...(isResumed && random.chance(0.5) ? {back: 'eu-1 took the release back'} : {}),
+  });
+}

@@ -1,0 +1,82 @@
+import fs from 'node:fs';
+import {describe, expect, it} from 'vitest';
+import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
+import {holdStore} from '../../src/lib/snapshot/store-lock.js';
+import {catchProblems, never, openStore, snap, withFolder} from './fixture.js';
+import {big, flip, listFiles, write} from './store-fixture.js';
+
+describe('prune()', () => {
+  const prune = (folder: string, keep: number, protect: readonly SnapshotId[] = []) =>
+    openStore(folder).prune({keep, protect, now: Date.now, signal: never});
+
+  it('keeps the newest of each app and what is protected, whole, and nothing else', async () => {
+    await withFolder(async (folder) => {
+      let nowMs = Date.now();
+      const now = () => (nowMs += 1000);
+      const ids: SnapshotId[] = [];
+      for (const version of [1, 2, 3, 4]) {
+        const files = {same: 'same', [`only${version}`]: `${version}`.repeat(1000), big: big + version};
+        ids.push((await snap(folder, write(folder, files), {now})).record.id);
+      }
+      const code = (await snap(folder, write(folder, {code: '1'}), {now, app: 'code'})).record.id;
+      const store = openStore(folder);
+      await store.delta(ids[0], ids[1] as SnapshotId, never);
+      await store.delta(ids[0], ids[3] as SnapshotId, never);
+      const pruned = await prune(folder, 1, [ids[0] as SnapshotId]);
+      expect([...pruned.removed].sort()).toEqual([ids[1], ids[2]].sort());
+      expect((await store.list()).map(({id}) => id).sort()).toEqual([ids[0], ids[3], code].sort());
+      expect(await store.verify(undefined, never)).toEqual([]);
+      expect(listFiles(`${folder}/store/deltas`)).toHaveLength(2);
+      expect(listFiles(`${folder}/store/objects`)).toHaveLength(2);
+      expect(pruned.freedBytes).toBeGreaterThan(2 * big.length);
+      const packed = listFiles(`${folder}/store/packs`).filter((file) => file.endsWith('.pack'));
+      expect(packed.map((file) => fs.readFileSync(file, 'utf8')).join('')).not.toMatch(/2222|3333/);
+    });
+  });
+
+  it('writes a pack anew that is mostly not needed, and joins many small ones', async () => {
+    await withFolder(async (folder) => {
+      for (let version = 0; version < 20; version += 1)
+        await snap(folder, write(folder, {[`f${version}`]: 'x'.repeat(version + 1)}), {labels: {}});
+      await prune(folder, 20);
+      expect(listFiles(`${folder}/store/packs`)).toHaveLength(2);
+      expect(await openStore(folder).verify(undefined, never)).toEqual([]);
+      expect(await openStore(folder).list()).toHaveLength(20);
+    });
+  });
+
+  it('removes nothing when a manifest that stays cannot be read', async () => {
+    await withFolder(async (folder) => {
+      await snap(folder, write(folder, {a: '1'}), {now: () => 1000});
+      const {record} = await snap(folder, write(folder, {a: '2'}), {now: () => 2000});
+      flip(`${folder}/store/snapshots/${record.id}`, 3);
+      const before = listFiles(`${folder}/store`).length;
+      expect(await catchProblems(() => prune(folder, 1))).toMatchObject({code: 'integrity'});
+      expect(listFiles(`${folder}/store`)).toHaveLength(before);
+    });
+  });
+
+  it('refuses to keep nothing', async () => {
+    await withFolder(async (folder) => {
+      expect(await catchProblems(() => prune(folder, 0))).toMatchObject({code: 'usage'});
+    });
+  });
+
+  it('does not run while somebody saves', async () => {
+    await withFolder(async (folder) => {
+      await snap(folder, write(folder, {a: '1'}));
+      const lock = {directory: `${folder}/store/locks`, now: Date.now, waitMs: 0, signal: never} as const;
+      await holdStore({...lock, kind: 'save'}, async () => {
+        expect(await catchProblems(() => holdStore({...lock, kind: 'prune'}, async () => undefined))).toMatchObject({
+          code: 'refused',
+          exit: 4,
+        });
+        await holdStore({...lock, kind: 'save'}, async () => undefined);
+      });
+      await holdStore({...lock, kind: 'prune'}, async () => {
+        expect(await catchProblems(() => holdStore({...lock, kind: 'save'}, async () => undefined))).toMatchObject({code: 'refused'});
+      });
+      expect(fs.readdirSync(`${folder}/store/locks`)).toEqual([]);
+    });
+  });
+});
