@@ -42,7 +42,10 @@ async function fetchVersion(version: string): Promise<string> {
     for (const name of chosen) await cp(path.join(work, 'package', 'esm', name), path.join(tree, 'icons', name));
     await writeFile(path.join(tree, 'index.html'), `<!-- ${version} --><h1>${packageName} ${version}</h1>\n`);
     const pages = ['index.html', ...chosen.slice(0, 60).map((name) => `icons/${name}`)];
-    await writeFile(path.join(tree, 'sitemap.xml'), `<?xml version="1.0"?><urlset>${pages.map((page) => `<url><loc>http://site/${page}</loc></url>`).join('')}</urlset>\n`);
+    await writeFile(
+      path.join(tree, 'sitemap.xml'),
+      `<?xml version="1.0"?><urlset>${pages.map((page) => `<url><loc>http://site/${page}</loc></url>`).join('')}</urlset>\n`,
+    );
     await rename(tree, target).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });

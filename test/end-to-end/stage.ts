@@ -33,6 +33,8 @@ export interface Stage {
   start(words: readonly string[]): ChildProcess;
   /** Takes what `folder` holds as the tree to release. */
   setContent(folder: string): Promise<void>;
+  /** Puts one more file into the content. */
+  write(name: string, text: string): Promise<void>;
   breakContent(): Promise<void>;
   mendContent(): Promise<void>;
   view(host: string): Promise<HostView>;
@@ -60,13 +62,19 @@ export async function openStage(link: 'ssh' | 'openssh'): Promise<Stage> {
   const project = path.join(rig.dir, 'project');
   await mkdir(path.join(project, 'content'), {recursive: true});
   await writeFile(path.join(project, 'drover.yml'), projectText);
-  await writeFile(path.join(project, 'inventory.yml'), `${rig.inventoryYaml({link}).replace('{user: deploy', '{user: deploy, connect_timeout: 5s')}`);
+  await writeFile(
+    path.join(project, 'inventory.yml'),
+    `${rig.inventoryYaml({link}).replace('{user: deploy', '{user: deploy, connect_timeout: 5s')}`,
+  );
   const content = path.join(project, 'content');
   return {
     rig,
     project,
     async drover(words, options = {}) {
-      const child = rig.operator.spawn([process.execPath, program, ...words], {cwd: options.cwd ?? project, ...(options.home === undefined ? {} : {home: options.home})});
+      const child = rig.operator.spawn([process.execPath, program, ...words], {
+        cwd: options.cwd ?? project,
+        ...(options.home === undefined ? {} : {home: options.home}),
+      });
       const ended = await collect(child, {timeoutMs: options.timeoutMs ?? 180_000});
       return {status: ended.status ?? -1, stdout: ended.stdout, stderr: ended.stderr};
     },
@@ -75,6 +83,7 @@ export async function openStage(link: 'ssh' | 'openssh'): Promise<Stage> {
       await rm(content, {recursive: true, force: true});
       await cp(folder, content, {recursive: true});
     },
+    write: (name, text) => writeFile(path.join(content, name), text),
     breakContent: () => writeFile(path.join(content, 'BROKEN'), 'this release answers 500\n'),
     mendContent: () => rm(path.join(content, 'BROKEN'), {force: true}),
     view: (host) => viewHost(rig, host),

@@ -23,6 +23,8 @@ export interface Sshd {
   readonly hostKeys: readonly string[];
   fingerprint(type: 'ed25519' | 'ecdsa' | 'rsa'): string;
   file(name: string): string;
+  /** Reads its configuration again. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -90,6 +92,11 @@ export async function startSshd({config = [], keyTypes = ['ed25519']}: SshdOptio
     fingerprint(type) {
       const shown = spawnSync('ssh-keygen', ['-lf', file(`host_${type}.pub`)], {encoding: 'utf8'});
       return shown.stdout.split(' ')[1] ?? '';
+    },
+    async reload() {
+      child.kill('SIGHUP');
+      await sleep(100);
+      await awaitListening(child, port, () => said);
     },
     async stop() {
       if (child.exitCode === null) {

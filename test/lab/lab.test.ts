@@ -46,7 +46,7 @@ describe('startLab()', () => {
       drain: {kind: 'haproxy', socket: '/run/haproxy/admin.sock', backend: 'web', waitMs: 5000},
     });
     expect(site?.roll).toMatchObject({soakMs: 0, budget: 1, floor: {kind: 'percent', percent: 50}});
-    expect(site?.health).toMatchObject([{kind: 'http', path: '/healthz', version: 'x-release', timeoutMs: 2000, intervalMs: 100, rise: 2}]);
+    expect(site?.health).toMatchObject([{kind: 'http', path: '/healthz', version: 'x-release', timeoutMs: 1000, intervalMs: 100, rise: 2}]);
     expect((await stat(path.join(site?.source ?? '', 'sitemap.xml'))).isFile()).toBe(true);
   });
 

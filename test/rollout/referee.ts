@@ -2,8 +2,7 @@ import {type MoveStep, type RolloutPlan, stepsBack} from '../../src/lib/rollout/
 import type {Answer, Effect, RolloutEvent, RolloutState} from '../../src/lib/rollout/state.js';
 import type {FleetModel} from './fleet-model.js';
 import {judgeEnd} from './judge-end.js';
-
-type StepEffect = Extract<Effect, {kind: 'step'}>;
+import {RunRecord, type StepEffect} from './run-record.js';
 
 /** Looks again this often before a floor may end a run; twice as often is a run that does not end. */
 const patience = 24;
@@ -12,54 +11,34 @@ const patience = 24;
  * Watches what a run asks for and compares it with the world. Knows nothing of the run's own book-keeping: it counts effects and results
  * itself. Each rule is one sentence.
  */
-export class Referee {
+export class Referee extends RunRecord {
   readonly violations: string[] = [];
-  /** Hosts that the run gave any step. */
-  readonly touched = new Set<string>();
-  /** Hosts that went the whole way forward and have not begun to go back. */
-  readonly arrived = new Set<string>();
-  /** Hosts that went the whole way back. */
-  readonly returned = new Set<string>();
-  /** Hosts for which the run can do no more: their way back failed, or another run has them. */
-  readonly beyondHelp = new Set<string>();
-  readonly lost = new Set<string>();
-  /** Silos in which nothing could be started for as long as patience lasts. */
-  readonly starved = new Set<string>();
-  readonly inHand = new Map<string, StepEffect>();
   readonly wavesStarted: string[] = [];
   readonly finalOutcomes = new Map<string, string>();
-  /** What ended the way forward, as far as the events told. */
-  stopped: string | undefined;
-  turned = false;
-  fencedFirst = false;
-  interrupted = false;
-  /** Hosts in hand when the interrupt came. */
-  handAtInterrupt: readonly string[] = [];
-  ends = 0;
-  refusedLease = false;
-
-  private readonly leases = new Set<string>();
-  readonly everLeased = new Set<string>();
   private readonly released = new Set<string>();
   private readonly issued = new Set<string>();
   private readonly reading = new Set<string>();
+  private readonly soaked = new Set<string>();
   private readonly fruitless = new Map<string, number>();
-  private readonly draining = new Set<string>();
   private readonly first: {readonly forward: MoveStep | undefined; readonly back: MoveStep | undefined};
   private openWave: string | undefined;
   private reads = 0;
+  private ends = 0;
 
   constructor(
-    readonly plan: RolloutPlan,
+    plan: RolloutPlan,
     readonly model: FleetModel,
   ) {
+    super(plan);
     this.first = {forward: plan.steps[0], back: stepsBack(plan.steps)[0]};
-    for (const host of plan.hosts) if (host.earlier !== undefined || plan.back !== undefined) this.touched.add(host.name);
-    this.turned = plan.back !== undefined;
   }
 
   watch(before: RolloutState, event: RolloutEvent, answer: Answer): void {
-    if (this.ends > 0) return this.rule(answer.effects.length === 0, `nothing follows the end, but ${event.kind} did something`);
+    if (this.ends > 0) {
+      this.rule(answer.effects.length === 0, `nothing follows the end, but ${event.kind} did something`);
+      return;
+    }
+    if (event.kind === 'rotation' || event.kind === 'rotation-failed') this.reading.delete(event.silo);
     this.hear(before, event);
     const view = new Set(event.kind === 'rotation' ? event.serving : []);
     for (const effect of answer.effects) this.see(event, view, effect);
@@ -79,100 +58,31 @@ export class Referee {
     if (!holds) this.violations.push(sentence);
   }
 
-  private hear(before: RolloutState, event: RolloutEvent): void {
-    switch (event.kind) {
-      case 'leased':
-        this.leases.add(event.host);
-        this.everLeased.add(event.host);
-        if (this.plan.hosts.find((host) => host.name === event.host)?.earlier === 'done' && this.plan.back === undefined)
-          this.arrived.add(event.host);
-        return;
-      case 'lease-failed':
-        this.lost.add(event.host);
-        this.refusedLease ||= event.code === 'leased';
-        if (event.code === 'leased') this.stopped ??= 'leased';
-        return;
-      case 'step-done':
-        return this.hearDone(event.host, event.step);
-      case 'step-failed':
-        return this.hearFailed(event);
-      case 'rotation':
-        this.reading.delete(event.silo);
-        return;
-      case 'rotation-failed':
-        this.reading.delete(event.silo);
-        if (!this.turned) this.stopped ??= 'rotation';
-        return;
-      case 'soaked':
-        if (event.failed.length === 0 || before.phase !== 'soaking') return;
-        for (const {host} of event.failed) this.arrived.delete(host);
-        this.stopped ??= 'soak';
-        this.turned ||= this.plan.command === 'deploy';
-        return;
-      case 'interrupt':
-        if (before.stop !== undefined || before.phase === 'releasing') return;
-        this.interrupted = true;
-        this.stopped ??= 'interrupt';
-        this.handAtInterrupt = [...this.inHand.keys()];
-        return;
-      case 'begin':
-      case 'released':
-        return;
-    }
-  }
-
-  private hearDone(host: string, step: MoveStep): void {
-    const effect = this.inHand.get(host);
-    this.rule(effect?.step === step, `${step} of ${host} was asked for before it was done`);
-    this.inHand.delete(host);
-    this.draining.delete(host);
-    if (effect === undefined) return;
-    const steps = effect.direction === 'forward' ? this.plan.steps : stepsBack(this.plan.steps);
-    if (step !== steps.at(-1)) return;
-    if (effect.direction === 'back') this.returned.add(host);
-    else if (!this.turned) this.arrived.add(host);
-  }
-
-  private hearFailed(event: Extract<RolloutEvent, {kind: 'step-failed'}>): void {
-    const {host, blame} = event;
-    const direction = this.inHand.get(host)?.direction;
-    this.inHand.delete(host);
-    this.draining.delete(host);
-    if (blame === 'fenced' || direction === 'back') this.beyondHelp.add(host);
-    if (direction === 'back') return;
-    if (blame === 'fenced') {
-      if (!this.turned) this.fencedFirst = true;
-      this.stopped ??= 'fenced';
-      return;
-    }
-    const isRelease = blame === 'release' && this.plan.command === 'deploy';
-    if (!isRelease) this.lost.add(host);
-    if (!isRelease && this.lost.size <= this.plan.budget) return;
-    this.stopped ??= isRelease ? 'release' : 'budget';
-    if (this.plan.command === 'deploy' && !this.fencedFirst) this.turned = true;
-  }
-
   private see(event: RolloutEvent, view: ReadonlySet<string>, effect: Effect): void {
     switch (effect.kind) {
       case 'lease':
         this.rule(event.kind === 'begin' && !this.interrupted, `${effect.host} is leased at the beginning`);
         return;
       case 'step':
-        return this.seeStep(event, view, effect);
+        this.seeStep(event, view, effect);
+        return;
       case 'read-rotation':
         this.rule(!this.reading.has(effect.silo), `the balancers of ${effect.silo} are asked once at a time`);
+        this.rule(effect.afterMs === 0 || !this.isBusy(effect.silo), `nobody waits for ${effect.silo} while hosts of it are on their way`);
         this.reading.add(effect.silo);
         this.reads++;
         return;
       case 'soak':
         this.rule(this.stopped === undefined && this.inHand.size === 0, 'a soak follows a wave that has ended well');
+        this.soaked.add(this.openWave ?? '');
         this.rule(
           effect.hosts.every((host) => this.arrived.has(host)),
           'a soak looks at hosts that have arrived',
         );
         return;
       case 'announce':
-        return this.seeAnnouncement(effect);
+        this.seeAnnouncement(effect);
+        return;
       case 'release':
         this.rule(this.leases.has(effect.host) && !this.released.has(effect.host), `the lease of ${effect.host} is given back once`);
         this.rule(this.inHand.size === 0, `no lease is given back while ${[...this.inHand.keys()].join(', ')} is in hand`);
@@ -257,6 +167,7 @@ export class Referee {
       case 'wave-ended':
         this.rule(this.openWave === happening.wave, `wave ${happening.wave} ends once, and after it began`);
         this.rule(happening.outcome === 'failed' || this.stopped === undefined, `a wave does not pass after ${this.stopped}`);
+        this.rule(happening.outcome === 'failed' || this.hasSoaked(happening.wave), `wave ${happening.wave} does not pass before its soak`);
         this.openWave = undefined;
         return;
       case 'rolling-back':
@@ -266,7 +177,17 @@ export class Referee {
         this.rule(!this.finalOutcomes.has(happening.host), `${happening.host} ends once`);
         this.finalOutcomes.set(happening.host, happening.outcome);
         return;
+      default:
     }
+  }
+
+  private isBusy(silo: string): boolean {
+    return this.plan.hosts.some((host) => host.silo === silo && this.inHand.has(host.name));
+  }
+
+  private hasSoaked(name: string): boolean {
+    const wave = this.plan.waves.find((each) => each.name === name);
+    return this.plan.soakMs === 0 || this.soaked.has(name) || !wave?.hosts.some((host) => this.arrived.has(host));
   }
 
   private isUnfinished(host: string): boolean {

@@ -22,6 +22,8 @@ export interface Scenario {
   /** Interrupts right after this many events. */
   readonly interruptAtEvent?: number;
   readonly deaths: readonly {readonly host: string; readonly atMs: number; readonly backAtMs: number | undefined}[];
+  /** The longest that a look at the balancers takes. */
+  readonly readMs: number;
   /** Share of soaks that find a host unhealthy. */
   readonly soakFails: number;
 }
@@ -75,7 +77,7 @@ export function modelHost(planned: PlannedHost, more: Partial<ModelHost> = {}): 
 /** A world in which nothing goes wrong. */
 export function calmScenario(plan: RolloutPlan, more: Partial<Scenario> = {}): Scenario {
   const hosts = plan.hosts.map((host) => modelHost(host));
-  const nothing = {interruptsMs: [], deaths: [], soakFails: 0, faultOf: () => undefined, isBalancerDown: () => false};
+  const nothing = {interruptsMs: [], deaths: [], soakFails: 0, readMs: 20, faultOf: () => undefined, isBalancerDown: () => false};
   return {name: 'calm', plan, hosts, random: seedRandom(1), ...nothing, ...more};
 }
 
@@ -113,6 +115,7 @@ export function randomScenario(seed: number): Scenario {
         const atMs = random.below(300_000);
         return {host: name, atMs, backAtMs: random.chance(0.5) ? atMs + random.below(200_000) : undefined};
       }),
+    readMs: random.pick([20, 4000, 90_000]),
     soakFails: random.pick([0, 0, 0, 0.3]),
   };
 }

@@ -3,7 +3,7 @@ import {randomScenario} from './scenario.js';
 import {describeVerdict, simulate} from './simulation.js';
 
 /** Replay one seed with SIMULATION_FIRST_SEED=n SIMULATION_SEEDS=1. */
-const seeds = Number(process.env.SIMULATION_SEEDS ?? 6000);
+const seeds = Number(process.env.SIMULATION_SEEDS ?? 12_000);
 const firstSeed = Number(process.env.SIMULATION_FIRST_SEED ?? 1);
 
 describe('a rollout in a world where a seed decides what goes wrong', () => {

@@ -71,26 +71,28 @@ export function simulate(scenario: Scenario): Verdict {
   const start = (effect: Work): void => {
     switch (effect.kind) {
       case 'lease':
-        return carry(1, 800, () => leaseEvent(scenario, effect.host));
+        carry(1, 800, () => leaseEvent(scenario, effect.host));
+        return;
       case 'release':
-        return carry(1, 800, () => ({kind: 'released', host: effect.host}));
+        carry(1, 800, () => ({kind: 'released', host: effect.host}));
+        return;
       case 'read-rotation': {
         const nth = ++reads;
-        return carry(effect.afterMs + 1, effect.afterMs + random.pick([20, 20, 4000]), () =>
-          readRotation(scenario, model, effect.silo, nowMs, nth),
-        );
+        carry(effect.afterMs + 1, effect.afterMs + scenario.readMs, () => readRotation(scenario, model, effect.silo, nowMs, nth));
+        return;
       }
       case 'soak':
-        return carry(effect.ms, effect.ms, () => {
+        carry(effect.ms, effect.ms, () => {
           const failed = effect.hosts
             .filter(() => random.chance(scenario.soakFails))
             .map((host) => ({host, why: `${host} is not healthy any more`}));
           return {kind: 'soaked', failed};
         });
+        return;
       case 'step': {
         const {host, direction} = effect;
         const fault = scenario.faultOf({nth: ++steps, host, step: effect.step, direction});
-        return carry(1, random.pick([50, 3000, 60_000]), () => {
+        carry(1, random.pick([50, 3000, 60_000]), () => {
           const result = model.carry(host, effect.step, fault);
           if (result.kind === 'done') return {kind: 'step-done', host, step: effect.step};
           return {

@@ -30,7 +30,7 @@ export interface FanOutOptions<T, R> {
 
 /**
  * One attempt per item, many at once, tried again where that can help; one outcome per item, in the order of the items. Never rejects
- * because an item failed on purpose; a bug is thrown through once all running items have ended.
+ * because an item failed on purpose; a bug, also one of `onOutcome`, is thrown through once all running items have ended, and starts no more.
  */
 export async function fanOut<T, R>(
   items: readonly T[],
@@ -65,7 +65,11 @@ export async function fanOut<T, R>(
     items.map((item) =>
       limit(async () => {
         const outcome = await run(item);
-        await onOutcome?.(outcome);
+        try {
+          await onOutcome?.(outcome);
+        } catch (error) {
+          bug ??= error;
+        }
         return outcome;
       }),
     ),

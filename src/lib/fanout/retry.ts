@@ -1,7 +1,10 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {DroverError, type Problem} from '../errors/drover-error.js';
 
-/** Declared retry: `attempts` tries, waiting full jitter below min(cap, first × 2ⁿ) between them. Worst case of waiting: attempts × cap. */
+/**
+ * Declared retry: `attempts` tries with full jitter between them: after try n a wait of 0 to min(maxDelayMs, firstDelayMs × 2ⁿ⁻¹).
+ * Worst case of waiting: (attempts − 1) × maxDelayMs.
+ */
 export interface RetryPolicy {
   readonly attempts: number;
   readonly firstDelayMs: number;
@@ -12,7 +15,7 @@ export interface RetryPolicy {
 export const defaultRetry: RetryPolicy = {attempts: 3, firstDelayMs: 1000, maxDelayMs: 5000};
 
 /** Only a way that may be open a moment later is tried again: never a login that was refused, never a host key, never a refusal. */
-export function isTransient(problem: Problem): boolean {
+function isTransient(problem: Problem): boolean {
   return problem.code === 'unreachable';
 }
 

@@ -17,17 +17,26 @@ export interface RunningCommand {
   readonly closed: (done: () => void) => void;
 }
 
+/** A command that did not run, because its link had died before. */
+export function lostResult(reason: string): ExecResult {
+  return {exit: {kind: 'lost', reason}, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false};
+}
+
 /** Feeds, reads and times one command; the same rules for every link. Resolves when it ended or was given up. */
 export async function runOnStreams(request: ExecRequest, command: RunningCommand): Promise<ExecResult> {
   const stdout = new KeptOutput(request.maxOutputBytes);
   const stderr = new KeptOutput(request.maxOutputBytes);
   const exit = await new Promise<Exit>((resolve) => {
     let ended: Exit | undefined;
-    const timers = new ExecTimers(request, (expired) => {
+    let over = false;
+    const giveUp = (exit: Exit): void => {
+      over = true;
       command.end();
-      resolve(expired);
-    });
+      resolve(exit);
+    };
+    const timers = new ExecTimers(request, giveUp);
     const finish = (exit: Exit): void => {
+      over = true;
       timers.stop();
       resolve(exit);
     };
@@ -37,6 +46,7 @@ export async function runOnStreams(request: ExecRequest, command: RunningCommand
     command.closed(() => finish(ended ?? {kind: 'lost', reason: 'the connection closed'}));
     const read = (name: 'stdout' | 'stderr', stream: Readable, kept: KeptOutput): void => {
       stream.on('data', (piece: Buffer) => {
+        if (over) return;
         timers.touch();
         kept.add(piece);
         request.onOutput?.(name, piece);
@@ -47,10 +57,9 @@ export async function runOnStreams(request: ExecRequest, command: RunningCommand
     read('stderr', command.stderr, stderr);
     feed(request, command.stdin, () => timers.touch()).catch((error: Error) => {
       // The command may end without reading all of its input; only a source that fails is ours to report.
-      if (!isStreamEnd(error)) {
-        command.end();
-        finish({kind: 'lost', reason: error.message});
-      }
+      if (over || isStreamEnd(error)) return;
+      timers.stop();
+      giveUp({kind: 'lost', reason: error.message});
     });
   });
   return {exit, stdout: stdout.bytes(), stderr: stderr.bytes(), truncated: stdout.truncated || stderr.truncated};

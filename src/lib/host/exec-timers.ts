@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import type {ExecRequest, Exit} from './link.js';
 
 /** The idle and total deadlines of one command, and its abort. `onExpired` is called at most once. */
@@ -14,6 +15,8 @@ export class ExecTimers {
     const {idleTimeoutMs, totalTimeoutMs, signal} = request;
     this.total = setTimeout(() => this.expire({kind: 'timed-out', afterMs: totalTimeoutMs, what: 'total'}), totalTimeoutMs);
     this.onAbort = () => this.expire({kind: 'lost', reason: 'abandoned'});
+    // A run has one signal for all commands of all hosts: many listeners are no leak.
+    setMaxListeners(0, signal);
     signal.addEventListener('abort', this.onAbort, {once: true});
     this.idle = setTimeout(() => this.expire({kind: 'timed-out', afterMs: idleTimeoutMs, what: 'idle'}), idleTimeoutMs);
     if (signal.aborted) queueMicrotask(this.onAbort);

@@ -66,6 +66,11 @@ export class HostApp {
     await this.call('release', {...fence, kind: ended === undefined ? undefined : 'ended', detail: ended});
   }
 
+  /** Closes a run on a host whose lease it does not hold; nothing of it is left to resume here. */
+  async closeRun(run: string, outcome: string): Promise<void> {
+    await this.call('release', {run, kind: 'ended', detail: outcome});
+  }
+
   async note(fence: Fence, event: string, detail: string): Promise<void> {
     await this.call('note', {...fence, event, detail});
   }

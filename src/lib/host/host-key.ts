@@ -2,7 +2,7 @@ import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
 import {fingerprintOf, type KnownKeys} from './known-hosts.js';
 
-/** The verdict over the key that a host showed: undefined when it is the right one. */
+/** The verdict over the key that a host showed: undefined when it is the right one. `name` is what known_hosts calls the host. */
 export function judgeHostKey(host: Host, name: string, shown: Buffer, known: KnownKeys): DroverError | undefined {
   const found = fingerprintOf(shown);
   const refuse = (message: string, fix: string): DroverError => new DroverError({code: 'host-key', message: `${host.name}: ${message}`, host: host.name, fix});
@@ -14,16 +14,37 @@ export function judgeHostKey(host: Host, name: string, shown: Buffer, known: Kno
   }
   if (known.keys.some(({key}) => key.equals(shown))) return undefined;
   if (known.keys.length === 0) {
-    return refuse(`the host key ${found} of ${name} is not known`, `check it, then: ssh-keyscan ${name.startsWith('[') ? '-p PORT ' : ''}HOST >> ~/.ssh/known_hosts`);
+    if (known.portless.some(({key}) => key.equals(shown))) return undefined;
+    if (known.certified) return refuse(`only a certificate authority is known for ${name}`, 'set ssh: {link: openssh} in the inventory');
+    return refuse(`the host key ${found} of ${name} is not known`, explainScan(host, name));
   }
   const recorded = known.keys.map(({key, where}) => `${fingerprintOf(key)} (${where})`).join(', ');
   return refuse(`the host key has CHANGED: it shows ${found}, known is ${recorded}`, 'find out why before you connect: somebody may be in between');
 }
 
-/** Host key algorithms that lead to the keys we know, as OpenSSH orders them; undefined leaves the client's own order. */
-export function wantedAlgorithms(known: KnownKeys): string[] | undefined {
-  const types = new Set(known.keys.map(({type}) => type));
-  if (types.size === 0) return undefined;
-  const order = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa'];
-  return order.filter((type) => types.has(type)).flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type]));
+/** How to make a host key known, by `[name]:port` or a plain name. */
+export function explainScan(host: Host, name: string): string {
+  const bracketed = /^\[(.*)\]:(\d+)$/.exec(name);
+  const words = bracketed === null ? name : `-p ${bracketed[2]} ${bracketed[1]}`;
+  return `check it, then: ssh-keyscan ${words} >> ${host.ssh.knownHosts ?? '~/.ssh/known_hosts'}`;
+}
+
+const families = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+} as const;
+
+export type HostKeyAlgorithm = (typeof families)[keyof typeof families][number];
+
+/** The kinds of host key, each with the algorithms that show it. */
+export const hostKeyFamilies: readonly (readonly HostKeyAlgorithm[])[] = Object.values(families);
+
+/** Host key algorithms, those first that lead to a key we know, as OpenSSH orders them: a host with another key is told from an unknown one. */
+export function orderAlgorithms(known: KnownKeys): HostKeyAlgorithm[] {
+  const types = new Set((known.keys.length > 0 ? known.keys : known.portless).map(({type}) => type));
+  const entries = Object.entries(families);
+  return [...entries.filter(([type]) => types.has(type)), ...entries.filter(([type]) => !types.has(type))].flatMap(([, algorithms]) => [...algorithms]);
 }

@@ -1,19 +1,25 @@
 import {createHash, createHmac} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
 
-interface KnownLine {
-  readonly marker: 'cert-authority' | 'revoked' | undefined;
-  readonly patterns: string;
+/** One key that known_hosts gives a name. */
+export interface KnownKey {
   readonly type: string;
   readonly key: Buffer;
   /** `file:line`, for messages. */
   readonly where: string;
 }
 
+interface KnownLine extends KnownKey {
+  readonly marker: 'cert-authority' | 'revoked' | undefined;
+  readonly patterns: string;
+}
+
 /** What the known_hosts files say of one name. */
 export interface KnownKeys {
   /** Accepted keys. */
-  readonly keys: readonly {readonly type: string; readonly key: Buffer; readonly where: string}[];
+  readonly keys: readonly KnownKey[];
+  /** Keys of the same name at the usual port: as for OpenSSH, good enough where `keys` is empty, and no sign of a change. */
+  readonly portless: readonly KnownKey[];
   readonly revoked: readonly Buffer[];
   /** True where a certificate authority vouches for this name: only the OpenSSH client can check that. */
   readonly certified: boolean;
@@ -27,9 +33,12 @@ export class KnownHosts {
   async lookUp(name: string, files: readonly string[]): Promise<KnownKeys> {
     const lines = (await Promise.all(files.map((file) => this.load(file)))).flat();
     const matching = lines.filter((line) => matchesPatterns(name, line.patterns));
+    const plain = /^\[(.*)\]:\d+$/.exec(name)?.[1];
+    const portless = plain === undefined ? [] : lines.filter((line) => matchesPatterns(plain, line.patterns));
     return {
       keys: matching.filter((line) => line.marker === undefined),
-      revoked: matching.filter((line) => line.marker === 'revoked').map((line) => line.key),
+      portless: portless.filter((line) => line.marker === undefined),
+      revoked: [...matching, ...portless].filter((line) => line.marker === 'revoked').map((line) => line.key),
       certified: matching.some((line) => line.marker === 'cert-authority'),
     };
   }
@@ -102,6 +111,12 @@ function matchesPattern(name: string, pattern: string): boolean {
   }
   while (pattern[from] === '*') from++;
   return from === pattern.length;
+}
+
+/** What OpenSSH calls the host in known_hosts. */
+export function knownName(resolved: {readonly hostname: string; readonly port: number; readonly hostKeyAlias: string | undefined}): string {
+  const {hostname, port, hostKeyAlias} = resolved;
+  return hostKeyAlias ?? (port === 22 ? hostname : `[${hostname}]:${port}`);
 }
 
 /** `SHA256:…` as `ssh-keygen -lf` prints it. */

@@ -19,21 +19,35 @@ export class LocalLink implements Link {
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<Duplex> {
-    signal.throwIfAborted();
-    return connectSocket(this.host, target, target.kind === 'tcp' ? {host: target.host, port: target.port} : {path: target.path});
+    return connectSocket(this.host, target, {at: target.kind === 'tcp' ? {host: target.host, port: target.port} : {path: target.path}, signal});
   }
 
   async close(): Promise<void> {}
 }
 
-/** A socket of this machine that stands for `target` on a host. */
-export function connectSocket(host: Host, target: DialTarget, at: {host: string; port: number} | {path: string}): Promise<Duplex> {
+interface SocketOptions {
+  readonly at: {readonly host: string; readonly port: number} | {readonly path: string};
+  readonly signal: AbortSignal;
+}
+
+/** A socket of this machine that stands for `target` on a host. Rejects with `unreachable`, or with the signal's reason. */
+export function connectSocket(host: Host, target: DialTarget, {at, signal}: SocketOptions): Promise<Duplex> {
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const socket = connect(at);
+    const socket = connect({...at, allowHalfOpen: true});
+    const abort = (): void => {
+      socket.destroy();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, {once: true});
     socket.once('connect', () => {
-      socket.removeAllListeners('error');
+      signal.removeEventListener('abort', abort);
       resolve(socket);
     });
-    socket.once('error', (error: NodeJS.ErrnoException) => reject(dialError(host, target, error.code ?? error.message)));
+    // Stays for good: an error that nobody listens to would end the process for every host.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      signal.removeEventListener('abort', abort);
+      reject(dialError(host, target, error.code ?? error.message));
+    });
   });
 }

@@ -1,19 +1,24 @@
 import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
 import path from 'node:path';
 import type {Host} from '../inventory/host.js';
-import {KnownHosts} from './known-hosts.js';
+import {KnownHosts, knownName} from './known-hosts.js';
 import type {Link, LinkOpener} from './link.js';
 import {LocalLink} from './local-link.js';
 import {connectOpenssh} from './openssh-link.js';
 import {PrintingLink} from './printing-link.js';
-import {connectSsh} from './ssh-link.js';
-import {resolveSsh} from './ssh-settings.js';
+import {connectSsh} from './ssh-connect.js';
+import {readKeyFile} from './ssh-identities.js';
+import {type ResolvedSsh, resolveSsh} from './ssh-settings.js';
 
 export interface LinkOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Where control sockets may lie: short and ours. */
   readonly runtimeDirectory: string;
 }
+
+/** ssh binds its control socket under a longer name first, and a socket's path ends at 104 bytes on some systems. */
+const longestDirectory = 104 - '/0123456789ab.0123456789abcdef'.length - '/drover-XXXXXX'.length;
 
 /** The door to hosts. Picks the client per host, opens each connection once, and opens it again after it was lost. */
 export function createLinkOpener(options: LinkOptions): LinkOpener {
@@ -24,17 +29,12 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
   const connect = async (host: Host, signal: AbortSignal): Promise<Link> => {
     if (host.ssh.link === 'local') return new LocalLink(host, options.env);
     const openssh = async (): Promise<Link> => {
-      directory ??= mkdtemp(path.join(options.runtimeDirectory, 'drover-'));
-      return connectOpenssh(host, {directory: await directory, env: options.env, signal});
+      directory ??= mkdtemp(path.join(chooseDirectory(options.runtimeDirectory), 'drover-'));
+      return connectOpenssh(host, {directory: await directory, env: options.env, knownHosts, signal});
     };
     if (host.ssh.link === 'openssh') return openssh();
     const resolved = await resolveSsh(host, options.env, signal);
-    if (host.ssh.link === 'auto') {
-      if (resolved.needsOpenssh !== undefined) return openssh();
-      const name = resolved.hostKeyAlias ?? (resolved.port === 22 ? resolved.hostname : `[${resolved.hostname}]:${resolved.port}`);
-      const known = await knownHosts.lookUp(name, resolved.knownHostsFiles);
-      if (known.certified && known.keys.length === 0) return openssh();
-    }
+    if (host.ssh.link === 'auto' && (await needsOpenssh(resolved, knownHosts))) return openssh();
     return connectSsh(host, resolved, knownHosts, signal);
   };
 
@@ -44,7 +44,9 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
       if (open !== undefined) return open;
       const opening = connect(host, signal);
       links.set(host.name, opening);
-      opening.catch(() => links.delete(host.name));
+      opening.catch(() => {
+        if (links.get(host.name) === opening) links.delete(host.name);
+      });
       return opening;
     },
     async drop(host) {
@@ -57,8 +59,22 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
       links.clear();
       await Promise.all(open.map((link) => link.then((one) => one.close()).catch(() => undefined)));
       if (directory !== undefined) await rm(await directory, {recursive: true, force: true});
+      directory = undefined;
     },
   };
+}
+
+function chooseDirectory(wanted: string): string {
+  return Buffer.byteLength(wanted) <= longestDirectory ? wanted : Buffer.byteLength(tmpdir()) <= longestDirectory ? tmpdir() : '/tmp';
+}
+
+/** Whatever the in-process client cannot do: settings, hosts that only a certificate authority vouches for, keys on security tokens. */
+async function needsOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts): Promise<boolean> {
+  if (resolved.needsOpenssh !== undefined) return true;
+  const known = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
+  if (known.certified && known.keys.length === 0) return true;
+  const keys = await Promise.all(resolved.identityFiles.map(readKeyFile));
+  return keys.some((key) => key.kind === 'foreign') && !keys.some((key) => key.kind === 'private');
 }
 
 /** The same door for a dry run. */

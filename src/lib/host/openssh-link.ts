@@ -1,23 +1,33 @@
+import {spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {rm} from 'node:fs/promises';
 import path from 'node:path';
 import {Duplex} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {execa, type ResultPromise} from 'execa';
-import {DroverError} from '../errors/drover-error.js';
+import {execa} from 'execa';
 import type {Host} from '../inventory/host.js';
+import {ChannelGate} from './channel-gate.js';
 import {runChild} from './child-exec.js';
-import {dialError} from './dial-error.js';
+import {dialError, nameTarget} from './dial-error.js';
+import {lostResult} from './exec-streams.js';
+import {hostKeyFamilies} from './host-key.js';
+import type {KnownHosts} from './known-hosts.js';
 import type {DialTarget, ExecRequest, ExecResult, Link} from './link.js';
 import {connectSocket} from './local-link.js';
+import {blamesHostKey, readSshError} from './openssh-error.js';
+import {type Master, startMaster} from './openssh-master.js';
+import {escapeToken, pinHostKey} from './openssh-pin.js';
+import {explainIdentity} from './ssh-identities.js';
 import {sshArguments} from './ssh-settings.js';
 
-/** Forced over any ssh_config: no prompt, no forwarding of the operator's agent or display, host keys always checked. */
+/** Forced over any ssh_config: no prompt, nothing of the operator's forwarded, host keys always checked. */
 const forced = [
   'BatchMode=yes',
   'StrictHostKeyChecking=yes',
   'ForwardAgent=no',
   'ForwardX11=no',
+  'GSSAPIDelegateCredentials=no',
+  'ClearAllForwardings=yes',
   'PermitLocalCommand=no',
   'UpdateHostKeys=no',
   'ServerAliveInterval=5',
@@ -25,127 +35,137 @@ const forced = [
   'EscapeChar=none',
   'RequestTTY=no',
   'RemoteCommand=none',
+  'ConnectionAttempts=1',
+  'ControlPersist=no',
+  'LogLevel=ERROR',
+  'IgnoreUnknown=ForkAfterAuthentication',
+  'ForkAfterAuthentication=no',
 ];
 
-/**
- * The system's ssh with a control socket of our own: certificates, FIDO keys, ProxyCommand and all else that ssh_config knows. The master
- * is a child of this process; `directory` must be private (0700) and short, since socket paths end at 104 bytes.
- */
-export async function connectOpenssh(host: Host, options: {directory: string; env: NodeJS.ProcessEnv; signal: AbortSignal}): Promise<Link> {
-  const {directory, env, signal} = options;
-  const socket = path.join(directory, createHash('sha256').update(JSON.stringify([host.name, host.ssh])).digest('hex').slice(0, 12));
-  await rm(socket, {force: true});
-  const seconds = Math.max(1, Math.ceil(host.ssh.connectTimeoutMs / 1000));
-  const flags = [...forced, 'ClearAllForwardings=yes', `ConnectTimeout=${seconds}`, 'ConnectionAttempts=1'].flatMap((value) => ['-o', value]);
-  const master = execa('ssh', ['-M', '-S', socket, '-o', 'ControlPersist=no', '-N', ...flags, ...sshArguments(host), '--', host.name], {
-    reject: false,
-    stdin: 'ignore',
-    stdout: 'ignore',
-    env,
-    extendEnv: false,
-    detached: true,
-    cleanup: true,
-  });
-  const state = {ended: false};
-  const ending = master.then((result) => {
-    state.ended = true;
-    return result;
-  });
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(host.ssh.connectTimeoutMs + 2000)]);
-  while (!state.ended && !deadline.aborted) {
-    const check = await execa('ssh', ['-S', socket, '-O', 'check', '-F', '/dev/null', '--', host.name], {reject: false, stdin: 'ignore', env, extendEnv: false});
-    if (check.exitCode === 0) return new OpensshLink(host, socket, master, env, state);
-    await Promise.race([ending, sleep(30, undefined, {signal: deadline}).catch(() => undefined)]);
-  }
-  if (!state.ended) master.kill('SIGKILL');
-  const result = await ending;
-  signal.throwIfAborted();
-  throw masterError(host, result.code === 'ENOENT' ? 'ssh: not found' : String(result.stderr), seconds);
+export interface OpensshOptions {
+  /** Private (0700) and short: socket paths end at some 100 bytes. */
+  readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly knownHosts: KnownHosts;
+  readonly signal: AbortSignal;
 }
 
-/** OpenSSH's own words decide; anything unknown is `unreachable`. */
-function masterError(host: Host, stderr: string, seconds: number): DroverError {
-  const lines = stderr
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^[@\s]+$/.test(line));
-  const problem = (code: 'authentication' | 'host-key' | 'unreachable', message: string, fix: string): DroverError =>
-    new DroverError({code, message: `${host.name}: ${message}`, host: host.name, fix});
-  if (/REMOTE HOST IDENTIFICATION HAS CHANGED|revoked/i.test(stderr)) {
-    const known = lines.find((line) => /Offending .* key in/.test(line)) ?? '';
-    const shown = lines.find((line) => /^SHA256:/.test(line)) ?? '';
-    return problem('host-key', `the host key has CHANGED or is revoked: it shows ${shown} ${known}`.trim(), 'find out why before you connect: somebody may be in between');
+/**
+ * The system's ssh with a control socket of our own: certificates, FIDO keys, ProxyCommand and all else that ssh_config knows. Fails within
+ * the host's connect timeout and 2 s; ssh's own does not cover a server that hangs after its banner.
+ */
+export async function connectOpenssh(host: Host, options: OpensshOptions): Promise<Link> {
+  const {directory, env, knownHosts, signal} = options;
+  const socket = path.join(directory, createHash('sha256').update(JSON.stringify([host.name, host.ssh])).digest('hex').slice(0, 12));
+  const seconds = Math.max(1, Math.ceil(host.ssh.connectTimeoutMs / 1000));
+  const settings = [...(await pinHostKey(host, {prefix: socket, env, knownHosts, signal})), ...forced, `ConnectTimeout=${seconds}`];
+  const start = (extra: readonly string[]): ReturnType<typeof startMaster> => {
+    const flags = [...extra, ...settings].flatMap((value) => ['-o', value]);
+    const words = ['-M', '-S', escapeToken(socket), '-N', '-T', ...flags, ...sshArguments(host), '--', host.name];
+    return startMaster({socket, words, env, timeoutMs: host.ssh.connectTimeoutMs, signal});
+  };
+  const first = await start([]);
+  if (!('failed' in first)) return new OpensshLink(host, first, env);
+  // The pin does not say which of the server's keys it is of: each other kind of key is asked for.
+  const families = host.ssh.fingerprint !== undefined && blamesHostKey(first.failed) ? hostKeyFamilies : [];
+  for (const family of families) {
+    const next = await start([`HostKeyAlgorithms=${family.join(',')}`]);
+    if (!('failed' in next)) return new OpensshLink(host, next, env);
   }
-  if (/Host key verification failed|No .* host key is known/i.test(stderr)) {
-    return problem('host-key', `the host key is not known: ${lines.find((line) => /host key is known/.test(line)) ?? ''}`, 'check it, then: ssh-keyscan HOST >> ~/.ssh/known_hosts');
-  }
-  if (/Permission denied|Too many authentication failures|no mutual signature/i.test(stderr)) {
-    return problem('authentication', lines.find((line) => /Permission denied|Too many|no mutual/.test(line)) ?? 'the login was refused', 'check the user and that its authorized_keys holds your key');
-  }
-  if (/ssh: not found/.test(stderr)) return problem('unreachable', 'ssh not found in PATH', 'install the OpenSSH client');
-  return problem('unreachable', lines.at(-1) ?? `no SSH session within ${seconds} s`, 'check that sshd runs there and that you can reach it');
+  const error = readSshError(host, first.failed);
+  throw error.code === 'authentication' ? ((await explainIdentity(host, env.SSH_AUTH_SOCK)) ?? error) : error;
 }
 
 class OpensshLink implements Link {
   readonly kind = 'openssh';
+  private readonly gate = new ChannelGate();
   private forwards = 0;
 
   constructor(
     readonly host: Host,
-    private readonly socket: string,
-    private readonly master: ResultPromise,
+    private readonly master: Master,
     private readonly env: NodeJS.ProcessEnv,
-    private readonly state: {readonly ended: boolean},
   ) {}
 
+  /** A remote status of 255 cannot be told from a lost connection: ssh has one status for both. */
   async exec(request: ExecRequest): Promise<ExecResult> {
-    if (this.state.ended) return {exit: {kind: 'lost', reason: 'the connection closed'}, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false};
-    return runChild(request, ['ssh', ...this.session(), '-T', '--', this.host.name, request.command], {env: this.env, lostStatus: 255});
+    for (;;) {
+      try {
+        await this.gate.enter(request.signal);
+      } catch {
+        return lostResult('abandoned');
+      }
+      if (this.master.ended()) {
+        this.gate.leave();
+        return lostResult('the connection closed');
+      }
+      const result = await runChild(request, ['ssh', ...this.session(), '-T', '--', this.host.name, request.command], {env: this.env, carrier: true});
+      // A refused session has run nothing, and has taken nothing of a stream that could not be sent again.
+      const refused = result.exit.kind === 'lost' && result.stdout.length === 0 && /Session open refused by peer/.test(result.stderr.toString('utf8'));
+      if (!refused) {
+        this.gate.leave();
+        return result;
+      }
+      const others = this.gate.refuse();
+      if (!others || (request.stdin !== undefined && !Buffer.isBuffer(request.stdin))) return result;
+    }
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<Duplex> {
     signal.throwIfAborted();
-    if (target.kind === 'unix') return this.forward(target);
-    const child = execa('ssh', [...this.session(), '-W', `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`, '--', this.host.name], {
-      reject: false,
-      buffer: false,
-      stdin: 'pipe',
-      stdout: 'pipe',
-      stderr: 'pipe',
-      env: this.env,
-      extendEnv: false,
-      detached: true,
-      cleanup: true,
-    });
-    let words = '';
-    child.stderr?.on('data', (piece: Buffer) => {
-      words += piece.toString('utf8').slice(0, 1000);
-    });
-    const stream = child.duplex();
-    const failed = child.then((result) => {
-      if (result.exitCode !== 0) throw dialError(this.host, target, words.trim().split('\n').at(-1) ?? 'refused');
-    });
-    failed.catch((error: Error) => stream.destroy(error));
-    return stream;
+    return target.kind === 'tcp' ? this.dialTcp(target, signal) : this.dialUnix(target, signal);
   }
 
   async close(): Promise<void> {
-    if (this.state.ended) return;
-    await execa('ssh', ['-S', this.socket, '-O', 'exit', '-F', '/dev/null', '--', this.host.name], {reject: false, stdin: 'ignore', env: this.env, extendEnv: false, timeout: 2000});
-    if (!this.state.ended) this.master.kill('SIGTERM');
-    await this.master;
-    await rm(this.socket, {force: true});
+    await this.master.stop();
   }
 
   private session(): string[] {
-    return ['-S', this.socket, '-F', '/dev/null', '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false', '-o', 'EscapeChar=none', '-o', 'BatchMode=yes'];
+    return ['-S', escapeToken(this.master.socket), '-F', '/dev/null', '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false', '-o', 'EscapeChar=none', '-o', 'BatchMode=yes'];
+  }
+
+  /** `-W` is silent when the target has accepted, unless it is asked to talk. */
+  private dialTcp(target: Extract<DialTarget, {kind: 'tcp'}>, signal: AbortSignal): Promise<Duplex> {
+    const child = spawn('ssh', [...this.session(), '-v', '-W', nameTarget(target), '--', this.host.name], {stdio: 'pipe', detached: true, env: this.env});
+    const stream = Duplex.from({readable: child.stdout, writable: child.stdin});
+    stream.on('error', () => undefined);
+    stream.once('close', () => child.kill('SIGTERM'));
+    return new Promise((resolve, reject) => {
+      let said = '';
+      let open = false;
+      const fail = (error: Error): void => {
+        signal.removeEventListener('abort', abort);
+        stream.destroy();
+        reject(error);
+      };
+      const abort = (): void => fail(signal.reason as Error);
+      signal.addEventListener('abort', abort, {once: true});
+      child.stderr.on('data', (piece: Buffer) => {
+        if (open) return;
+        said = `${said}${piece.toString('utf8')}`.slice(-4000);
+        if (!/master session id: \d/.test(said)) return;
+        open = true;
+        signal.removeEventListener('abort', abort);
+        resolve(stream);
+      });
+      child.once('error', fail);
+      child.once('close', () => {
+        if (!open) fail(dialError(this.host, target, this.lastWords(said)));
+      });
+    });
+  }
+
+  /** The master knows why the server refused: it says so itself. */
+  private lastWords(said: string): string {
+    const why = [...this.master.words().matchAll(/open failed: (.*)/g)].at(-1)?.[1];
+    return why ?? said.trim().split('\n').at(-1) ?? 'refused';
   }
 
   /** `-W` knows TCP only: a unix socket is forwarded to one of ours, and the forward goes once the stream is connected. */
-  private async forward(target: Extract<DialTarget, {kind: 'unix'}>): Promise<Duplex> {
-    const local = `${this.socket}.${++this.forwards}`;
+  private async dialUnix(target: Extract<DialTarget, {kind: 'unix'}>, signal: AbortSignal): Promise<Duplex> {
+    const local = `${this.master.socket}.${++this.forwards}`;
     const command = async (action: 'forward' | 'cancel'): Promise<{exitCode?: number; stderr?: string}> =>
-      execa('ssh', ['-S', this.socket, '-O', action, '-F', '/dev/null', '-L', `${local}:${target.path}`, '--', this.host.name], {
+      execa('ssh', ['-S', escapeToken(this.master.socket), '-O', action, '-F', '/dev/null', '-L', `${local}:${target.path}`, '--', this.host.name], {
         reject: false,
         stdin: 'ignore',
         env: this.env,
@@ -155,10 +175,38 @@ class OpensshLink implements Link {
     const opened = await command('forward');
     if (opened.exitCode !== 0) throw dialError(this.host, target, opened.stderr?.trim().split('\n').at(-1) ?? 'refused');
     try {
-      return await connectSocket(this.host, target, {path: local});
+      const socket = await connectSocket(this.host, target, {at: {path: local}, signal});
+      await this.settle(socket, target, signal);
+      return socket;
     } finally {
       await command('cancel');
       await rm(local, {force: true});
     }
+  }
+
+  /**
+   * The master accepts before it has asked the server. A server answers in order, so that once it has answered a later question, a refusal
+   * would have closed the socket.
+   */
+  private async settle(socket: Duplex, target: DialTarget, signal: AbortSignal): Promise<void> {
+    let refused = false;
+    const close = (): void => {
+      refused = true;
+    };
+    const look = (): void => {
+      // Makes the end of an empty stream an event.
+      if (socket.readableLength === 0) socket.read();
+    };
+    socket.once('close', close);
+    socket.once('end', close);
+    socket.on('readable', look);
+    await this.exec({command: 'exec /bin/sh -c :', idleTimeoutMs: 10_000, totalTimeoutMs: 10_000, maxOutputBytes: 1000, signal});
+    await sleep(10);
+    socket.off('close', close);
+    socket.off('end', close);
+    socket.off('readable', look);
+    if (!refused) return;
+    socket.destroy();
+    throw dialError(this.host, target, this.lastWords('refused'));
   }
 }

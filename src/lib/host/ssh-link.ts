@@ -1,90 +1,19 @@
 import type {Duplex} from 'node:stream';
-import {type Config, NodeSSH} from 'node-ssh';
-import type {AnyAuthMethod, AuthHandlerMiddleware, Client, ClientChannel} from 'ssh2';
-import {DroverError} from '../errors/drover-error.js';
+import type {NodeSSH} from 'node-ssh';
+import type {Client, ClientChannel} from 'ssh2';
 import type {Host} from '../inventory/host.js';
+import {ChannelGate} from './channel-gate.js';
 import {dialError} from './dial-error.js';
-import {runOnStreams} from './exec-streams.js';
-import {judgeHostKey, wantedAlgorithms} from './host-key.js';
-import type {KnownHosts} from './known-hosts.js';
+import {lostResult, runOnStreams} from './exec-streams.js';
 import type {DialTarget, ExecRequest, ExecResult, Link} from './link.js';
-import {readIdentities} from './ssh-identities.js';
-import type {ResolvedSsh} from './ssh-settings.js';
 
-/** Channels at once on one connection: sshd's MaxSessions is 10 by default. */
-const maxChannels = 8;
-
-/**
- * The in-process client: one connection for the whole run, host key checked against known_hosts or the inventory's pin, agent and key
- * files as OpenSSH would use them. Throws `unreachable`, `authentication` or `host-key`.
- */
-export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: KnownHosts, signal: AbortSignal): Promise<Link> {
-  const name = resolved.hostKeyAlias ?? (resolved.port === 22 ? resolved.hostname : `[${resolved.hostname}]:${resolved.port}`);
-  const known = await knownHosts.lookUp(name, resolved.knownHostsFiles);
-  const identities = await readIdentities(host, resolved);
-  let verdict: DroverError | undefined;
-  const algorithms = wantedAlgorithms(known);
-  const config: Config = {
-    host: resolved.hostname,
-    port: resolved.port,
-    username: resolved.user,
-    readyTimeout: host.ssh.connectTimeoutMs,
-    keepaliveInterval: 5000,
-    keepaliveCountMax: 3,
-    ...(algorithms === undefined ? {} : {algorithms: {serverHostKey: algorithms as never}}),
-    hostVerifier: (key: Buffer) => {
-      verdict = judgeHostKey(host, name, key, known);
-      return verdict === undefined;
-    },
-    authHandler: offerInTurn(identities),
-  };
-  signal.throwIfAborted();
-  const client = new NodeSSH();
-  try {
-    await client.connect(config);
-  } catch (error) {
-    client.dispose();
-    throw verdict ?? connectionError(host, resolved, error as Error & {level?: string; code?: string});
-  }
-  const {connection} = client;
-  if (connection === null) throw new DroverError({code: 'unreachable', message: `${host.name}: the connection closed at once`, host: host.name});
-  return new SshLink(host, client, connection);
-}
-
-/** Each way to log in once, in order; a refused login is never tried again. */
-function offerInTurn(identities: readonly AnyAuthMethod[]): AuthHandlerMiddleware {
-  const left = [...identities];
-  return (_methods, _partial, next) => {
-    next(left.shift() ?? (false as unknown as AnyAuthMethod));
-  };
-}
-
-function connectionError(host: Host, resolved: ResolvedSsh, error: Error & {level?: string; code?: string}): DroverError {
-  const where = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
-  if (error.level === 'client-authentication') {
-    const fix = 'check the user and that its authorized_keys holds your key; keys tried come from the agent and the identity files';
-    return new DroverError({code: 'authentication', message: `${host.name}: ${where} refused the login`, host: host.name, fix});
-  }
-  const words: Record<string, string> = {
-    ECONNREFUSED: 'connection refused',
-    EHOSTUNREACH: 'no route to the host',
-    ENETUNREACH: 'no route to the network',
-    ENOTFOUND: 'the name does not resolve',
-    EAI_AGAIN: 'the name does not resolve now',
-    ETIMEDOUT: 'no answer',
-    ECONNRESET: 'connection reset',
-  };
-  const why = error.level === 'client-timeout' ? `no SSH handshake within ${host.ssh.connectTimeoutMs / 1000} s` : (words[error.code ?? ''] ?? error.message);
-  return new DroverError({code: 'unreachable', message: `${host.name}: ${where}: ${why}`, host: host.name, fix: 'check that sshd runs there and that you can reach it'});
-}
-
-class SshLink implements Link {
+/** The in-process client over one open connection; made by `connectSsh`. */
+export class SshLink implements Link {
   readonly kind = 'ssh';
   private lost: string | undefined;
-  private open = 0;
+  private readonly gate = new ChannelGate();
   /** Ends each command that runs when the connection goes. */
   private readonly ongoing = new Set<() => void>();
-  private readonly waiting: (() => void)[] = [];
 
   constructor(
     readonly host: Host,
@@ -102,48 +31,57 @@ class SshLink implements Link {
         this.ongoing.clear();
       });
     });
-    connection.setMaxListeners(maxChannels + 10);
   }
 
   async exec(request: ExecRequest): Promise<ExecResult> {
-    await this.enter();
-    try {
-      if (this.lost !== undefined) return {exit: {kind: 'lost', reason: this.lost}, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false};
-      const channel = await this.openChannel(request.command);
-      return await runOnStreams(request, {
-        stdin: channel,
-        stdout: channel,
-        stderr: channel.stderr,
-        end: () => channel.close(),
-        exit: (settle) => {
-          channel.on('exit', (status: number | null, name?: string) => {
-            settle(status === null ? {kind: 'killed', signal: name ?? 'unknown'} : {kind: 'exited', status});
-          });
-        },
-        closed: (done) => {
-          this.ongoing.add(done);
-          channel.once('close', () => {
-            this.ongoing.delete(done);
-            done();
-          });
-        },
-      });
-    } catch (error) {
-      return {exit: {kind: 'lost', reason: (error as Error).message}, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false};
-    } finally {
-      this.leave();
+    for (;;) {
+      try {
+        await this.gate.enter(request.signal);
+      } catch {
+        return lostResult('abandoned');
+      }
+      if (this.lost !== undefined) {
+        this.gate.leave();
+        return lostResult(this.lost);
+      }
+      let channel: ClientChannel;
+      try {
+        channel = await this.openChannel(request.command);
+      } catch (error) {
+        // A refused session has run nothing.
+        if (isRefusal(error) && this.gate.refuse()) continue;
+        if (!isRefusal(error)) this.gate.leave();
+        return lostResult((error as Error).message);
+      }
+      try {
+        return await this.runOn(channel, request);
+      } finally {
+        this.gate.leave();
+      }
     }
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<Duplex> {
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
+      const stop = (): void => reject(signal.aborted ? (signal.reason as Error) : dialError(this.host, target, this.lost ?? 'the connection closed'));
       const done = (error: Error | undefined, channel: ClientChannel): void => {
-        if (error === undefined) resolve(channel);
-        else reject(dialError(this.host, target, error.message));
+        signal.removeEventListener('abort', stop);
+        this.ongoing.delete(stop);
+        if (error !== undefined) {
+          reject(dialError(this.host, target, error.message.replace(/^\(SSH\) Channel open failure: /, '')));
+          return;
+        }
+        // Stays for good: an error that nobody listens to would end the process for every host.
+        channel.on('error', () => undefined);
+        if (signal.aborted) channel.close();
+        else resolve(channel);
       };
+      signal.addEventListener('abort', stop, {once: true});
+      this.ongoing.add(stop);
       try {
-        if (target.kind === 'tcp') this.connection.forwardOut('127.0.0.1', 0, target.host, target.port, done);
+        if (this.lost !== undefined) stop();
+        else if (target.kind === 'tcp') this.connection.forwardOut('127.0.0.1', 0, target.host, target.port, done);
         else this.connection.openssh_forwardOutStreamLocal(target.path, done);
       } catch (error) {
         reject(dialError(this.host, target, (error as Error).message));
@@ -152,28 +90,45 @@ class SshLink implements Link {
   }
 
   async close(): Promise<void> {
+    this.lost ??= 'closed';
     this.client.dispose();
   }
 
   private openChannel(command: string): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
-      const onClose = (): void => reject(new Error(this.lost ?? 'the connection closed'));
-      this.connection.once('close', onClose);
+      const onLost = (): void => reject(new Error(this.lost ?? 'the connection closed'));
+      this.ongoing.add(onLost);
       this.connection.exec(command, (error, channel) => {
-        this.connection.removeListener('close', onClose);
+        this.ongoing.delete(onLost);
         if (error === undefined) resolve(channel);
         else reject(error);
       });
     });
   }
 
-  private async enter(): Promise<void> {
-    if (this.open >= maxChannels) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.open++;
+  private runOn(channel: ClientChannel, request: ExecRequest): Promise<ExecResult> {
+    return runOnStreams(request, {
+      stdin: channel,
+      stdout: channel,
+      stderr: channel.stderr,
+      end: () => channel.close(),
+      exit: (settle) => {
+        channel.on('exit', (status: number | null, name?: string) => {
+          settle(status === null ? {kind: 'killed', signal: name ?? 'unknown'} : {kind: 'exited', status});
+        });
+      },
+      closed: (done) => {
+        this.ongoing.add(done);
+        channel.once('close', () => {
+          this.ongoing.delete(done);
+          done();
+        });
+      },
+    });
   }
+}
 
-  private leave(): void {
-    this.open--;
-    this.waiting.shift()?.();
-  }
+/** The server opened no session, as opposed to a connection that died. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'reason' in error && typeof error.reason === 'number';
 }

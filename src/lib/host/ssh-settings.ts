@@ -1,4 +1,4 @@
-import {homedir} from 'node:os';
+import {homedir, userInfo} from 'node:os';
 import path from 'node:path';
 import {execa} from 'execa';
 import {DroverError} from '../errors/drover-error.js';
@@ -16,6 +16,8 @@ export interface ResolvedSsh {
   readonly knownHostsFiles: readonly string[];
   /** The name to look up in known_hosts, before the port is added. */
   readonly hostKeyAlias: string | undefined;
+  /** `any`, `inet` or `inet6`. */
+  readonly addressFamily: string;
   /** Why the in-process client cannot serve this host; undefined when it can. */
   readonly needsOpenssh: string | undefined;
 }
@@ -40,7 +42,7 @@ function quotePath(file: string): string {
 
 /** Asks `ssh -G`, which knows Include, Match and tokens; where there is no ssh, OpenSSH's defaults hold. */
 export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ResolvedSsh> {
-  const result = await execa('ssh', ['-G', ...sshArguments(host), '--', host.name], {reject: false, cancelSignal: signal, stdin: 'ignore', timeout: 10_000});
+  const result = await execa('ssh', ['-G', ...sshArguments(host), '--', host.name], {reject: false, cancelSignal: signal, stdin: 'ignore', env, extendEnv: false, timeout: 10_000});
   if (result.isCanceled) signal.throwIfAborted();
   if (result.code === 'ENOENT') return resolveDefaults(host, env);
   if (result.exitCode !== 0) {
@@ -57,7 +59,8 @@ export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: Abo
     const value = values.get(key)?.[0];
     return value === undefined || value === 'none' ? undefined : value;
   };
-  const home = env.HOME ?? homedir();
+  // OpenSSH takes ~ from the user database, whatever HOME says.
+  const home = userInfo().homedir;
   const expand = (file: string): string => (file.startsWith('~/') ? path.join(home, file.slice(2)) : file);
   const agent = one('identityagent') ?? 'SSH_AUTH_SOCK';
   return {
@@ -69,7 +72,8 @@ export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: Abo
     agent: agent === 'SSH_AUTH_SOCK' ? env.SSH_AUTH_SOCK : expand(agent),
     knownHostsFiles: [...splitFiles(one('userknownhostsfile')), ...splitFiles(one('globalknownhostsfile'))].map(expand),
     hostKeyAlias: one('hostkeyalias'),
-    needsOpenssh: whyOpenssh(one),
+    addressFamily: one('addressfamily') ?? 'any',
+    needsOpenssh: whyOpenssh(values),
   };
 }
 
@@ -77,12 +81,23 @@ function splitFiles(value: string | undefined): string[] {
   return [...(value ?? '').matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
 }
 
-function whyOpenssh(one: (key: string) => string | undefined): string | undefined {
-  if (one('proxyjump') !== undefined) return 'ProxyJump';
-  if (one('proxycommand') !== undefined) return 'ProxyCommand';
-  if (one('certificatefile') !== undefined) return 'CertificateFile';
-  if (one('pkcs11provider') !== undefined) return 'PKCS11Provider';
-  return undefined;
+/** Settings that only the OpenSSH client honours. */
+const foreign = {
+  bindaddress: 'BindAddress',
+  bindinterface: 'BindInterface',
+  certificatefile: 'CertificateFile',
+  knownhostscommand: 'KnownHostsCommand',
+  pkcs11provider: 'PKCS11Provider',
+  proxycommand: 'ProxyCommand',
+  proxyjump: 'ProxyJump',
+  revokedhostkeys: 'RevokedHostKeys',
+};
+
+function whyOpenssh(values: ReadonlyMap<string, readonly string[]>): string | undefined {
+  const set = Object.entries(foreign).find(([key]) => values.get(key)?.some((value) => value !== 'none' && value !== ''));
+  if (set !== undefined) return set[1];
+  const paths = ['identityfile', 'identityagent', 'userknownhostsfile', 'globalknownhostsfile'].flatMap((key) => values.get(key) ?? []);
+  return paths.some((file) => file.includes('%')) ? 'a path with % tokens' : undefined;
 }
 
 function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
@@ -97,6 +112,7 @@ function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
     agent: env.SSH_AUTH_SOCK,
     knownHostsFiles: ssh.knownHosts === undefined ? [path.join(home, '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts'] : [ssh.knownHosts],
     hostKeyAlias: undefined,
+    addressFamily: 'any',
     needsOpenssh: undefined,
   };
 }

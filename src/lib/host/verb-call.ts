@@ -33,8 +33,11 @@ export class VerbError extends DroverError {
   }
 }
 
+const usualReplyBytes = 4 * 1024 * 1024;
+
 /** Runs one verb and gives the body of its reply; throws `VerbError`. */
 export async function callVerb(link: Link, call: VerbCall): Promise<string> {
+  refuseMalformed(call.values);
   const nonce = randomBytes(16).toString('hex');
   const header = Buffer.from(renderHeader(nonce, call.values));
   const result = await link.exec({
@@ -43,16 +46,34 @@ export async function callVerb(link: Link, call: VerbCall): Promise<string> {
     stdin: joinPayload(header, call.payload),
     idleTimeoutMs: call.idleTimeoutMs ?? 60_000,
     totalTimeoutMs: call.totalTimeoutMs ?? 120_000,
-    maxOutputBytes: call.maxReplyBytes ?? 4 * 1024 * 1024,
+    maxOutputBytes: call.maxReplyBytes ?? usualReplyBytes,
     signal: call.signal,
   });
   if (link.kind === 'printing') return '';
-  return readReply(link, call.verb, nonce, result);
+  return readReply(link, call, nonce, result);
 }
 
 function describeCall(call: VerbCall): string {
   const values = Object.entries(call.values).filter(([, value]) => value !== undefined && value !== '');
   return [call.verb, ...values.map(([name, value]) => `${name}=${value}`)].join(' ');
+}
+
+const word = /^[0-9a-z-]*$/;
+const digits = /^\d*$/;
+const id = /^[0-9a-f]*$/;
+
+/** What values may hold that become names of files or are calculated with on the host, which checks the same again. */
+const grammar: Readonly<Record<string, RegExp>> = {
+  ...{id, base: id, from: id, to: id, digest: id, part: /^[0-9a-f-]*$/, protect: /^[0-9a-f ]*$/},
+  ...{run: word, event: word, kind: word},
+  ...{epoch: digits, ttl: digits, bytes: digits, need: digits, files: digits, offset: digits, seconds: digits, keep: digits, max: digits},
+};
+
+function refuseMalformed(values: VerbCall['values']): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined || grammar[name]?.test(String(value)) !== false) continue;
+    throw new DroverError({code: 'usage', message: `${name} ${JSON.stringify(value)} is malformed`});
+  }
 }
 
 /** The header that `verbs/prelude.sh` reads; a value that could end its line early is refused. */
@@ -93,9 +114,19 @@ export function findFrame(output: Buffer, nonce: string): {status: number; body:
   return {status: Number(status[1]), body: text.slice(start + begin.length, end)};
 }
 
-function readReply(link: Link, verb: VerbName, nonce: string, result: ExecResult): string {
+/** Whether the frame spans the place where kept output was cut. */
+function isCut(output: Buffer, nonce: string, maxBytes: number): boolean {
+  const cut = Math.ceil(maxBytes / 2);
+  return output.length >= maxBytes && output.indexOf(`\ndrover ${nonce} begin\n`) < cut && output.lastIndexOf(`\ndrover ${nonce} end `) >= cut;
+}
+
+function readReply(link: Link, {verb, maxReplyBytes = usualReplyBytes}: VerbCall, nonce: string, result: ExecResult): string {
   const host = link.host.name;
   const frame = findFrame(result.stdout, nonce);
+  if (frame !== undefined && result.truncated && isCut(result.stdout, nonce, maxReplyBytes)) {
+    const message = `${host}: ${verb} replied with more than ${maxReplyBytes} bytes`;
+    throw new VerbError({code: 'needs-attention', message, host}, 'unexpected', '');
+  }
   if (frame === undefined) {
     const message = `${host}: ${verb}: ${describeLoss(result)}`;
     throw new VerbError({code: 'unreachable', message, host}, 'lost', '');

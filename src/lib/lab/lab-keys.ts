@@ -26,11 +26,15 @@ export async function obtainKeyPair({file, comment}: {file: string; comment: str
 
 /**
  * Written here because one in some hundred keys of ssh2's own generator (1.17) cannot be read back, by ssh2 or by ssh: it cuts
- * bytes off. The format is PROTOCOL.key of OpenSSH.
+ * bytes off. The format is PROTOCOL.key of OpenSSH. Both halves leave the generator as DER, whose last 32 bytes they are:
+ * exporting a generated key object can deadlock in Node 20, when the collector frees the generating job meanwhile.
  */
 export function generateEd25519(comment: string): {privateKey: string; publicKey: string} {
-  const {x = '', d = ''} = generateKeyPairSync('ed25519').privateKey.export({format: 'jwk'});
-  const [point, seed] = [Buffer.from(x, 'base64url'), Buffer.from(d, 'base64url')];
+  const made = generateKeyPairSync('ed25519', {
+    publicKeyEncoding: {type: 'spki', format: 'der'},
+    privateKeyEncoding: {type: 'pkcs8', format: 'der'},
+  });
+  const [point, seed] = [made.publicKey.subarray(-32), made.privateKey.subarray(-32)];
   const blob = Buffer.concat([encodeString('ssh-ed25519'), encodeString(point)]);
   const check = randomBytes(4);
   const secret = Buffer.concat([check, check, blob, encodeString(Buffer.concat([seed, point])), encodeString(comment)]);

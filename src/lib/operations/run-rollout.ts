@@ -2,6 +2,7 @@ import type {Problem} from '../errors/drover-error.js';
 import {DroverError} from '../errors/drover-error.js';
 import {fanOut} from '../fanout/fan-out.js';
 import type {App} from '../inventory/app.js';
+import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
@@ -48,11 +49,12 @@ export async function runRollout(
     if (result.outcome === 'needs-attention') await keepDebtOut(world, app, plan, balancer, result);
     if (result.outcome === 'converged' || result.outcome === 'needs-attention') await pruneHosts(world, app, result, protect);
   }
-  const left = result.outcome === 'needs-attention' || result.outcome === 'interrupted';
+  if (!world.signal.aborted && (result.outcome === 'rolled-back' || result.outcome === 'refused'))
+    await closeRun(world, app, plan, unusable, result);
   if (result.why !== undefined && result.outcome === 'refused') await world.emit({kind: 'warning', message: result.why});
   return endRun(world, startedMs, result.outcome, {
     ...(result.code === undefined ? {} : {code: result.code}),
-    ...(left ? {next: `drover resume ${plan.run}`} : {}),
+    ...nextCommand(plan, result),
   });
 }
 
@@ -83,6 +85,39 @@ async function keepDebtOut(world: World, app: App, plan: RolloutPlan, balancer: 
       await world.emit({kind: 'warning', host: name, message: `could not be kept out of rotation: ${describeError(error)}`});
     }
   }
+}
+
+/** Hosts that were staged and never leased still hold the plan of a run that is over: there is nothing to resume there. */
+async function closeRun(
+  world: World,
+  app: App,
+  plan: RolloutPlan,
+  unusable: ReadonlyMap<string, Problem>,
+  result: RolloutResult,
+): Promise<void> {
+  const left = world.inventory.hosts.filter(({name}) => {
+    const stage = result.state.hosts.get(name);
+    return stage !== undefined && stage.kind === 'lost' && !stage.touched && unusable.get(name)?.code !== 'unreachable';
+  });
+  await fanOut(left, (host) => useHost(world, host, app, (on) => on.closeRun(plan.run, result.outcome)), {
+    concurrency: world.concurrency,
+    random: world.random,
+    signal: world.signal,
+    retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0},
+  });
+}
+
+/** What to type next: hosts that were never touched hold nothing of the run, so that they are named; otherwise the run is resumed. */
+function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} {
+  if (result.outcome !== 'needs-attention' && result.outcome !== 'interrupted') return {};
+  const open = plan.hosts.filter(({name}) => result.state.hosts.get(name)?.kind !== 'done');
+  const untouched = open.filter(({name}) => {
+    const stage = result.state.hosts.get(name);
+    return stage?.kind === 'lost' && !stage.touched;
+  });
+  if (open.length === 0 || untouched.length < open.length || plan.back !== undefined) return {next: `drover resume ${plan.run}`};
+  const to = plan.command === 'deploy' ? ` ${(open[0]?.to ?? '').slice(0, 12)}` : '';
+  return {next: `drover ${plan.command} ${plan.app}${to} --hosts ${foldHostSet(open.map(({name}) => name))}`};
 }
 
 /** Old releases go once the fleet has moved; a host that cannot is a warning, never a failure of the run. */

@@ -7,8 +7,9 @@ const maxPatience = 24;
 const floorPauseMs = 5000;
 
 /**
- * Which waiting hosts of a silo may start, by the balancers' own view of it. A host that serves nobody costs nothing. `outdated`: a host
- * that was leaving when the balancers were asked has moved on since, so that their view of it is worth nothing.
+ * Which waiting hosts of a silo may start, by the balancers' own view of it. A host that serves nobody costs nothing. Hosts that were
+ * leaving when the balancers were asked do not count, wherever they were seen; none has begun to leave since. `outdated`: one of them has
+ * moved on since, so that another look is worth while.
  */
 export function chooseStarts(
   state: RolloutState,
@@ -18,7 +19,7 @@ export function chooseStarts(
   const leavingThen = state.asked.get(silo) ?? new Set<string>();
   const leavingNow = new Set(hostsLeaving(state, silo));
   const inRotation = new Set(serving);
-  const counted = [...inRotation].filter((host) => !leavingThen.has(host) && !leavingNow.has(host)).length;
+  const counted = [...inRotation].filter((host) => !leavingThen.has(host)).length;
   let free = counted - floorOf(state, silo);
   const starts = [...waitingHosts(state, silo)]
     .sort((a, b) => rank(state, inRotation, a) - rank(state, inRotation, b))
@@ -54,14 +55,12 @@ export function loseSight(state: RolloutState, event: Extract<RolloutEvent, {kin
  */
 export function waitForFloor(state: RolloutState, silo: string, why: string): Answer {
   if (waitingHosts(state, silo).length === 0 || isHostMoving(state, silo)) return {state, effects: []};
-  const isBack = state.phase === 'reverting';
-  if (!isBack && ![...state.hosts.values()].some(isChanged))
-    return {state: {...state, stop: {kind: 'floor', why, code: 'refused'}}, effects: []};
   const tries = (state.patience.get(silo) ?? 0) + 1;
-  if (tries > maxPatience)
-    return isBack
-      ? abandonWaiting(state, silo, why)
-      : {state: {...state, stop: {kind: 'floor', why, code: 'needs-attention'}}, effects: []};
+  const isUntouched = ![...state.hosts.values()].some(isChanged);
+  if (state.phase === 'reverting' && tries > maxPatience) return abandonWaiting(state, silo, why);
+  if (state.phase !== 'reverting' && (isUntouched || tries > maxPatience)) {
+    return {state: {...state, stop: {kind: 'floor', why, code: isUntouched ? 'refused' : 'needs-attention'}}, effects: []};
+  }
   const warning: Effect = {kind: 'announce', happening: {kind: 'warning', message: `${why}; looking again in ${floorPauseMs / 1000} s`}};
   const asked = askRotation({...state, patience: new Map(state.patience).set(silo, tries)}, silo, floorPauseMs);
   return {state: asked.state, effects: [...(tries === 1 ? [warning] : []), ...asked.effects]};

@@ -27,7 +27,7 @@ export function noteLease(state: RolloutState, event: Extract<RolloutEvent, {kin
  * Once every host has answered: go, or give back what was taken. Leases are all or nothing, but for what the budget covers; on the way back
  * no budget counts, since a host that cannot be reached is no reason to leave the others on a bad release.
  */
-export function settleLeases(state: RolloutState): Answer {
+function settleLeases(state: RolloutState): Answer {
   if ([...state.hosts.values()].some((stage) => stage.kind === 'planned')) return {state, effects: []};
   const stop = state.stop ?? findShortage(state);
   if (stop !== undefined) return endRun({...state, stop});

@@ -55,8 +55,8 @@ export function failMove(state: RolloutState, event: Extract<RolloutEvent, {kind
   if (stage?.kind !== 'moving' || stage.step !== step) return {state, effects: []};
   if (stage.direction === 'back') return endMove(state, host, {kind: 'stuck', why, code});
   if (blame === 'fenced') {
-    const stop = state.phase === 'reverting' ? state.stop : {kind: 'fenced' as const, why, code: 'leased' as const};
-    return endMove({...state, ...(stop === undefined ? {} : {stop})}, host, {kind: 'stuck', why, code});
+    const stopped: RolloutState = state.phase === 'reverting' ? state : {...state, stop: {kind: 'fenced', why, code: 'leased'}};
+    return endMove(stopped, host, {kind: 'stuck', why, code});
   }
   if (blame === 'release' && state.plan.command === 'deploy') {
     return turnBack(setStage(state, host, {kind: 'failed', why, code}), {kind: 'release', why, code});

@@ -18,9 +18,8 @@ export function turnBack(state: RolloutState, stop: Stop): Answer {
 export function goBack(state: RolloutState, why: string): Answer {
   const hosts = state.plan.hosts.filter(({name}) => isChanged(state.hosts.get(name))).map(({name}) => name);
   const announce: Effect = {kind: 'announce', happening: {kind: 'rolling-back', hosts, why}};
-  const closed = closeWave(state, why);
-  const turned: RolloutState = {...closed.state, phase: 'reverting', patience: new Map()};
-  return joinAnswers({state: turned, effects: [...closed.effects, announce]}, askBack(turned));
+  const turned: RolloutState = {...state, phase: 'reverting', patience: new Map()};
+  return joinAnswers({state: turned, effects: [...failWave(state, why), announce]}, askBack(turned));
 }
 
 /** Asks the balancers of every silo that has hosts to bring back. */
@@ -34,8 +33,7 @@ export function isBack(state: RolloutState): boolean {
 }
 
 /** The wave under way, if there is one, has failed. */
-export function closeWave(state: RolloutState, why: string): Answer {
+export function failWave(state: RolloutState, why: string): readonly Effect[] {
   const wave = state.phase === 'rolling' || state.phase === 'soaking' ? state.plan.waves[state.wave] : undefined;
-  if (wave === undefined) return {state, effects: []};
-  return {state, effects: [{kind: 'announce', happening: {kind: 'wave-ended', wave: wave.name, outcome: 'failed', why}}]};
+  return wave === undefined ? [] : [{kind: 'announce', happening: {kind: 'wave-ended', wave: wave.name, outcome: 'failed', why}}];
 }

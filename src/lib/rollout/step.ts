@@ -1,5 +1,5 @@
 import {loseSight} from './floor.js';
-import {noteLease, settleLeases, takeLeases} from './leases.js';
+import {noteLease, takeLeases} from './leases.js';
 import {failMove, moveOn, startMoves} from './moves.js';
 import {noteRelease} from './release.js';
 import type {Answer, Effect, RolloutEvent, RolloutState} from './state.js';
@@ -33,11 +33,10 @@ export function step(state: RolloutState, event: RolloutEvent): Answer {
   }
 }
 
-/** Hosts in hand are finished and none is started. A way back is not interrupted: it is what brings the fleet to rest. */
+/** Hosts in hand are finished and none is started; leases that are still coming are waited for and given back. A way back is not interrupted: it is what brings the fleet to rest. */
 function interrupt(state: RolloutState): Answer {
   if (state.stop !== undefined || state.phase === 'releasing' || state.phase === 'ended') return {state, effects: []};
   const stopped: RolloutState = {...state, stop: {kind: 'interrupted', why: 'interrupted', code: 'interrupted'}};
-  if (state.phase === 'leasing') return settleLeases(stopped);
   return passGate({state: stopped, effects: state.phase === 'soaking' ? [warnOfShortSoak(state)] : []});
 }
 

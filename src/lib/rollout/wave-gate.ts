@@ -1,6 +1,6 @@
 import type {HostStage} from './host-stage.js';
 import {endRun} from './release.js';
-import {closeWave, isBack, turnBack} from './revert.js';
+import {failWave, isBack, turnBack} from './revert.js';
 import {askRotation} from './rotation.js';
 import {type Answer, type Effect, isHostMoving, joinAnswers, type RolloutEvent, type RolloutState} from './state.js';
 
@@ -11,8 +11,8 @@ export function passGate(answer: Answer): Answer {
   if (state.phase !== 'rolling' && state.phase !== 'soaking') return answer;
   if (isHostMoving(state)) return answer;
   if (state.stop !== undefined) {
-    const closed = closeWave(state, state.stop.why);
-    return joinAnswers(answer, joinAnswers(closed, endRun(closed.state)));
+    const stopped: Answer = {state, effects: [...answer.effects, ...failWave(state, state.stop.why)]};
+    return joinAnswers(stopped, endRun(state));
   }
   return state.phase === 'rolling' ? joinAnswers(answer, soakWave(state)) : answer;
 }

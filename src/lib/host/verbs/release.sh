@@ -1,6 +1,16 @@
 # Gives the lease back. kind=ended also closes the run: nothing of it is left to resume on this host.
 open_state
 enter
+if [ -z "$epoch" ]; then
+  # A run that never held the lease of this host, or has given it back, leaves nothing to resume here.
+  read_lease
+  [ "$lease_run" != "$run" ] || fail 11 'the run holds the lease of this host'
+  [ ! -f "$state/runs/$run/plan" ] || [ -f "$state/runs/$run/ended" ] || {
+    record ended "$detail"
+    true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
+  }
+  exit 0
+fi
 if is_holder; then
   mine=yes
 else

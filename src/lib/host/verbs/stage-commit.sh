@@ -70,7 +70,7 @@ twins=$(find "$work/delta/tree" -type f -links +1 | head -n 1)
 
 if [ -n "$base" ]; then
   is_staged "$base" || give_up 13 "base $base is not on this host"
-  awk 'NR == FNR {gone[$0]; next} !($0 in gone)' "$work/gone" "$state/manifests/$base" | cat - "$work/new" | sort >"$work/manifest"
+  awk 'FILENAME == ARGV[1] {gone[$0]; next} !($0 in gone)' "$work/gone" "$state/manifests/$base" | cat - "$work/new" | sort >"$work/manifest"
 else
   sort "$work/new" >"$work/manifest"
 fi
@@ -95,10 +95,10 @@ if [ -n "$base" ]; then
   find "$work/tree" -type d ! -perm -700 -exec chmod u+rwx {} +
   [ ! -s "$state/manifests/$base.links" ] || list_links "$state/manifests/$base.links" >"$work/linked"
   # The lines come from manifests that have been verified, not from the delta.
-  awk 'NR == FNR {kept[$0]; next} !($0 in kept)' "$work/manifest" "$state/manifests/$base" | cat - "$work/linked" >"$work/left" 2>/dev/null
+  awk 'FILENAME == ARGV[1] {kept[$0]; next} !($0 in kept)' "$work/manifest" "$state/manifests/$base" | cat - "$work/linked" >"$work/left" 2>/dev/null
   paths fl "$work/left" >"$work/names"
   [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 rm -f <"$work/names") || give_up 18 'cannot remove what the release does not have'
-  awk -F"$tab" 'NR == FNR {if ($2 == "d") kept[$1]; next} $2 == "d" && !($1 in kept)' "$work/manifest" "$work/left" >"$work/folders"
+  awk -F"$tab" 'FILENAME == ARGV[1] {if ($2 == "d") kept[$1]; next} $2 == "d" && !($1 in kept)' "$work/manifest" "$work/left" >"$work/folders"
   paths d "$work/folders" >"$work/names"
   [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 rmdir <"$work/names") 2>"$work/errors" ||
     damaged "the base is not what its manifest says: $(head -n 1 "$work/errors")"
@@ -115,7 +115,7 @@ else
 fi
 
 list_links "$links" >"$work/linked"
-awk -F"$tab" 'NR == FNR {have[$1] = $2; next} {folder = $1; if (!sub("/[^/]*$", "", folder)) folder = ""
+awk -F"$tab" 'FILENAME == ARGV[1] {have[$1] = $2; next} {folder = $1; if (!sub("/[^/]*$", "", folder)) folder = ""
   if ($1 in have) {print "the release has a path " $1 " of its own, which link: would hide"; exit}
   if (folder != "" && have[folder] != "d") {print "link: wants " $1 ", but the release has no folder " folder; exit}}' \
   "$work/manifest" "$work/linked" >"$work/errors"

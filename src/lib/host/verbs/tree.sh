@@ -34,7 +34,7 @@ list_tree() {
 check_tree() {
   awk -F"$tab" '$2 == "l" {print "l\t./" $1; next} $1 != "" {print $2 " " $3 "\t./" $1}' "$2" | sort >"$2.want"
   (cd "$1" && list_tree "$2") >"$2.have"
-  mismatch=$(awk 'NR == FNR {want[$0]; next} $0 in want {delete want[$0]; next} {print "unexpected " $0; found = 1; exit}
+  mismatch=$(awk 'FILENAME == ARGV[1] {want[$0]; next} $0 in want {delete want[$0]; next} {print "unexpected " $0; found = 1; exit}
     END {if (!found) for (line in want) {print "missing " line; exit}}' "$2.want" "$2.have")
   [ -n "$mismatch" ] || mismatch=$(check_links "$1" "$2")
   [ -n "$mismatch" ] || mismatch=$(check_bytes "$1" "$2")

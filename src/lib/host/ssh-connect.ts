@@ -1,0 +1,113 @@
+import {type Config, NodeSSH} from 'node-ssh';
+import type {AnyAuthMethod, AuthHandlerMiddleware} from 'ssh2';
+import {DroverError} from '../errors/drover-error.js';
+import type {Host} from '../inventory/host.js';
+import {type HostKeyAlgorithm, hostKeyFamilies, judgeHostKey, orderAlgorithms} from './host-key.js';
+import {fingerprintOf, knownName, type KnownHosts, type KnownKeys} from './known-hosts.js';
+import type {Link} from './link.js';
+import {readIdentities} from './ssh-identities.js';
+import {SshLink} from './ssh-link.js';
+import type {ResolvedSsh} from './ssh-settings.js';
+
+interface Login {
+  readonly host: Host;
+  readonly resolved: ResolvedSsh;
+  readonly known: KnownKeys;
+  readonly identities: readonly AnyAuthMethod[];
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The in-process client: one connection for the whole run, host key checked against known_hosts or the inventory's pin, agent and key
+ * files as OpenSSH would use them. Throws `unreachable`, `authentication` or `host-key`, or the signal's reason.
+ */
+export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: KnownHosts, signal: AbortSignal): Promise<Link> {
+  const known = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
+  const identities = await readIdentities(host, resolved);
+  const login: Login = {host, resolved, known, identities, signal};
+  const first = await logIn(login, orderAlgorithms(known));
+  if (first.kind === 'open') return first.link;
+  if (host.ssh.fingerprint === undefined || first.shown === undefined) throw first.error;
+  // The pin does not say which of the server's keys it is of: each other kind of key is asked for.
+  for (const family of hostKeyFamilies) {
+    const next = await logIn(login, family);
+    if (next.kind === 'open') return next.link;
+    if (next.shown !== undefined && fingerprintOf(next.shown) === host.ssh.fingerprint) throw next.error;
+  }
+  throw first.error;
+}
+
+/** `shown` is the host key, where it was the host key that failed. */
+type Attempt = {readonly kind: 'open'; readonly link: Link} | {readonly kind: 'failed'; readonly error: DroverError; readonly shown: Buffer | undefined};
+
+async function logIn({host, resolved, known, identities, signal}: Login, algorithms: readonly HostKeyAlgorithm[]): Promise<Attempt> {
+  let verdict: DroverError | undefined;
+  let shown: Buffer | undefined;
+  const config: Config = {
+    host: resolved.hostname,
+    port: resolved.port,
+    username: resolved.user,
+    readyTimeout: host.ssh.connectTimeoutMs,
+    keepaliveInterval: 5000,
+    keepaliveCountMax: 3,
+    agentForward: false,
+    strictVendor: false,
+    forceIPv4: resolved.addressFamily === 'inet',
+    forceIPv6: resolved.addressFamily === 'inet6',
+    algorithms: {serverHostKey: [...algorithms]},
+    hostVerifier: (key: Buffer) => {
+      shown = key;
+      verdict = judgeHostKey(host, knownName(resolved), key, known);
+      return verdict === undefined;
+    },
+    authHandler: offerInTurn(identities),
+  };
+  signal.throwIfAborted();
+  const client = new NodeSSH();
+  const connecting = client.connect(config);
+  const socketOwner = client.connection;
+  const abort = (): void => {
+    socketOwner?.destroy();
+  };
+  signal.addEventListener('abort', abort, {once: true});
+  try {
+    await connecting;
+  } catch (error) {
+    client.dispose();
+    signal.throwIfAborted();
+    if (verdict !== undefined) return {kind: 'failed', error: verdict, shown};
+    return {kind: 'failed', error: connectionError(host, resolved, error as Error & {level?: string; code?: string}), shown: undefined};
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+  const {connection} = client;
+  if (connection === null) return {kind: 'failed', error: connectionError(host, resolved, new Error('the connection closed at once')), shown: undefined};
+  return {kind: 'open', link: new SshLink(host, client, connection)};
+}
+
+/** Each way to log in once, in order; a refused login is never tried again. */
+function offerInTurn(identities: readonly AnyAuthMethod[]): AuthHandlerMiddleware {
+  const left = [...identities];
+  return (_methods, _partial, next) => {
+    next(left.shift() ?? (false as unknown as AnyAuthMethod));
+  };
+}
+
+function connectionError(host: Host, resolved: ResolvedSsh, error: Error & {level?: string; code?: string}): DroverError {
+  const where = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
+  if (error.level === 'client-authentication') {
+    const fix = 'check the user and that its authorized_keys holds your key; keys tried come from the agent and the identity files';
+    return new DroverError({code: 'authentication', message: `${host.name}: ${where} refused the login`, host: host.name, fix});
+  }
+  const words: Record<string, string> = {
+    ECONNREFUSED: 'connection refused',
+    EHOSTUNREACH: 'no route to the host',
+    ENETUNREACH: 'no route to the network',
+    ENOTFOUND: 'the name does not resolve',
+    EAI_AGAIN: 'the name does not resolve now',
+    ETIMEDOUT: 'no answer',
+    ECONNRESET: 'connection reset',
+  };
+  const why = error.level === 'client-timeout' ? `no SSH session within ${host.ssh.connectTimeoutMs / 1000} s` : (words[error.code ?? ''] ?? error.message);
+  return new DroverError({code: 'unreachable', message: `${host.name}: ${where}: ${why}`, host: host.name, fix: 'check that sshd runs there and that you can reach it'});
+}

@@ -1,0 +1,111 @@
+import {type MoveStep, type RolloutPlan, stepsBack} from '../../src/lib/rollout/plan.js';
+import type {Effect, RolloutEvent, RolloutState} from '../../src/lib/rollout/state.js';
+
+export type StepEffect = Extract<Effect, {kind: 'step'}>;
+
+/** What the events tell of a run, counted without looking at the run's own book-keeping. */
+export class RunRecord {
+  /** Hosts that the run gave any step. */
+  readonly touched = new Set<string>();
+  /** Hosts that went the whole way forward and have not begun to go back. */
+  readonly arrived = new Set<string>();
+  /** Hosts that went the whole way back. */
+  readonly returned = new Set<string>();
+  /** Hosts for which the run can do no more: their way back failed, or another run has them. */
+  readonly beyondHelp = new Set<string>();
+  readonly lost = new Set<string>();
+  /** Silos in which nothing could be started for as long as patience lasts. */
+  readonly starved = new Set<string>();
+  readonly inHand = new Map<string, StepEffect>();
+  /** What ended the way forward, as far as the events told. */
+  stopped: string | undefined;
+  turned = false;
+  fencedFirst = false;
+  interrupted = false;
+  /** Hosts in hand when the interrupt came. */
+  handAtInterrupt: readonly string[] = [];
+  refusedLease = false;
+  /** Leases that came and were not given back. */
+  readonly leases = new Set<string>();
+  readonly everLeased = new Set<string>();
+  /** Hosts whose drain has been asked for and not been answered. */
+  readonly draining = new Set<string>();
+
+  constructor(readonly plan: RolloutPlan) {
+    for (const host of plan.hosts) if (host.earlier !== undefined || plan.back !== undefined) this.touched.add(host.name);
+    this.turned = plan.back !== undefined;
+  }
+
+  hear(before: RolloutState, event: RolloutEvent): void {
+    switch (event.kind) {
+      case 'leased':
+        this.leases.add(event.host);
+        this.everLeased.add(event.host);
+        if (this.plan.hosts.find((host) => host.name === event.host)?.earlier === 'done' && this.plan.back === undefined)
+          this.arrived.add(event.host);
+        return;
+      case 'lease-failed':
+        this.lost.add(event.host);
+        this.refusedLease ||= event.code === 'leased';
+        if (event.code === 'leased') this.stopped ??= 'leased';
+        if (this.lost.size > this.plan.budget && !this.turned) this.stopped ??= 'budget';
+        return;
+      case 'step-done':
+        this.hearDone(event.host, event.step);
+        return;
+      case 'step-failed':
+        this.hearFailed(event);
+        return;
+      case 'rotation':
+        return;
+      case 'rotation-failed':
+        if (!this.turned) this.stopped ??= 'rotation';
+        return;
+      case 'soaked':
+        if (event.failed.length === 0 || before.phase !== 'soaking') return;
+        for (const {host} of event.failed) this.arrived.delete(host);
+        this.stopped ??= 'soak';
+        this.turned ||= this.plan.command === 'deploy';
+        return;
+      case 'interrupt':
+        if (before.stop !== undefined || before.phase === 'releasing') return;
+        this.interrupted = true;
+        this.stopped ??= 'interrupt';
+        this.handAtInterrupt = [...this.inHand.keys()];
+        return;
+      case 'begin':
+      case 'released':
+        return;
+    }
+  }
+
+  private hearDone(host: string, step: MoveStep): void {
+    const effect = this.inHand.get(host);
+    this.inHand.delete(host);
+    this.draining.delete(host);
+    if (effect === undefined) return;
+    const steps = effect.direction === 'forward' ? this.plan.steps : stepsBack(this.plan.steps);
+    if (step !== steps.at(-1)) return;
+    if (effect.direction === 'back') this.returned.add(host);
+    else if (!this.turned) this.arrived.add(host);
+  }
+
+  private hearFailed(event: Extract<RolloutEvent, {kind: 'step-failed'}>): void {
+    const {host, blame} = event;
+    const direction = this.inHand.get(host)?.direction;
+    this.inHand.delete(host);
+    this.draining.delete(host);
+    if (blame === 'fenced' || direction === 'back') this.beyondHelp.add(host);
+    if (direction === 'back') return;
+    if (blame === 'fenced') {
+      if (!this.turned) this.fencedFirst = true;
+      this.stopped ??= 'fenced';
+      return;
+    }
+    const isRelease = blame === 'release' && this.plan.command === 'deploy';
+    if (!isRelease) this.lost.add(host);
+    if (!isRelease && this.lost.size <= this.plan.budget) return;
+    this.stopped ??= isRelease ? 'release' : 'budget';
+    if (this.plan.command === 'deploy' && !this.fencedFirst) this.turned = true;
+  }
+}
