@@ -1,4 +1,4 @@
-import {mkdtemp, readFile, rm, stat} from 'node:fs/promises';
+import {mkdtemp, readdir, readFile, rm, stat} from 'node:fs/promises';
 import http from 'node:http';
 import type {AddressInfo} from 'node:net';
 import os from 'node:os';
@@ -178,11 +178,18 @@ describe('openSinks', () => {
       ndjson: {kind: 'stream', stream},
       random,
     });
-    for (const sink of [opened.journal, ...opened.sinks]) await sink.accept(makeEvent(1));
+    for (const sink of [opened.journal, ...opened.sinks]) await sink?.accept(makeEvent(1));
     const losses = await opened.close();
     expect(String(stream.read())).toBe(`${JSON.stringify(makeEvent(1))}\n`);
     expect(losses).toHaveLength(1);
     expect(losses[0]).toContain('1 event refused (answered 400)');
-    expect(await readFile(opened.journal.file, 'utf8')).toBe(`${JSON.stringify(makeEvent(1))}\n`);
+    expect(await readFile(opened.journal?.file ?? '', 'utf8')).toBe(`${JSON.stringify(makeEvent(1))}\n`);
+  });
+
+  it('leaves nothing behind for a run that is not recorded', async () => {
+    const opened = await openSinks({stateDir, run, receivers: [], recorded: false, random});
+    expect(opened.journal).toBeUndefined();
+    await opened.close();
+    await expect(readdir(path.join(stateDir, 'runs'))).rejects.toThrow('ENOENT');
   });
 });

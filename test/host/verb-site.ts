@@ -104,6 +104,12 @@ export class Site {
     return path.join(this.root, ...parts);
   }
 
+  /** A folder below the root that belongs to the user of the verbs. */
+  async own(name: string): Promise<void> {
+    await mkdir(this.at(name));
+    if (this.shell.uid !== undefined) await chown(this.at(name), this.shell.uid, this.shell.uid);
+  }
+
   /** Takes a snapshot of a tree. */
   async snapshot(spec: TreeSpec): Promise<SnapshotId> {
     const source = path.join(this.folder, `tree-${++this.trees}`);

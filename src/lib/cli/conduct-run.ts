@@ -63,6 +63,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const {project, inventory, flags, env, work, render, json} = request;
   const terminal = inspectTerminal(env);
   const stateDir = stateDirectory(env);
+  const recorded = request.command !== 'health' && request.command !== 'status';
   const run = createRunId({now: Date.now, random: Math.random});
   const interrupt = listenForInterrupt((line) => process.stderr.write(`\n${line}\n`));
   const mode = flags.quiet || flags.events === '-' ? 'silent' : terminal.mode;
@@ -81,6 +82,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     run,
     receivers: project.events,
     renderers: [model.sink, reporter],
+    recorded,
     random: Math.random,
     ...ndjson,
   });
@@ -89,7 +91,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     project,
     inventory,
     links,
-    emit: createEmitter({run, now: Date.now, journal: sinks.journal, sinks: sinks.sinks}),
+    emit: createEmitter({run, now: Date.now, sinks: sinks.sinks, ...(sinks.journal === undefined ? {} : {journal: sinks.journal})}),
     run,
     operator: `${userInfo().username}@${hostname()}`,
     reason: flags.reason,
@@ -104,7 +106,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   if (ended instanceof PlanOnly)
     return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan}, exit: 0};
   const end = ended;
-  const report = await writeReport(path.dirname(sinks.journal.file), model.model);
+  const report = sinks.journal === undefined ? undefined : await writeReport(path.dirname(sinks.journal.file), model.model);
   const exit = end.outcome === 'interrupted' ? interrupt.status() : end.exit;
   const text =
     render === undefined
@@ -114,8 +116,8 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
           ...(terminal.outColumns === undefined ? {} : {columns: terminal.outColumns}),
         })
       : render(model.model);
-  const record = render === undefined ? `record: ${report}\n` : '';
-  const summary = json === undefined ? {...summarizeModel(model.model), record: report} : json(model.model);
+  const record = render === undefined && report !== undefined ? `record: ${report}\n` : '';
+  const summary = json === undefined ? {...summarizeModel(model.model), record: report ?? null} : json(model.model);
   return {text: flags.events === '-' ? '' : `${text}${record}`, json: summary, exit};
 }
 

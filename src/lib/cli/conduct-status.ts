@@ -28,7 +28,7 @@ export async function conductStatus(
     return status;
   };
   return conductRun({
-    command: 'health',
+    command: 'status',
     project,
     inventory,
     flags,

@@ -1,7 +1,7 @@
 import {printable} from '../errors/printable.js';
-import {formatDuration} from '../report/quantity.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import {digestPlan} from '../operations/plan-text.js';
+import {formatDuration} from '../report/quantity.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 
 /** What will happen, for the person who is asked: waves, what each host leaves and gets, floors, and the steps in order. */
@@ -21,8 +21,7 @@ export function describePlan(plan: RolloutPlan, boundMs: number): string {
   });
   const floors = Object.entries(plan.floors).map(([silo, floor]) => `${silo} ${floor}`);
   lines.push(`  each host: ${plan.steps.join(' > ')}`);
-  lines.push(
-    `  floor: ${floors.join(', ')} in rotation; budget: ${plan.budget}; soak: ${formatDuration(plan.soakMs)}; unconfirmed hosts revert after ${formatDuration(plan.confirmMs)}`,
-  );
+  lines.push(`  floor: ${floors.join(', ')} in rotation; budget: ${plan.budget}; soak: ${formatDuration(plan.soakMs)}`);
+  if (plan.confirmMs > 0) lines.push(`  a host that nobody confirms goes back by itself after ${formatDuration(plan.confirmMs)}`);
   return `${lines.map((line) => printable(line)).join('\n')}\n`;
 }

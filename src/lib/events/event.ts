@@ -1,6 +1,6 @@
 import type {ErrorCode} from '../errors/codes.js';
 
-export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'run';
+export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run';
 
 /** One thing done to one host, in the words of the runbook. */
 export type Step =

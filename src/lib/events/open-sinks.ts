@@ -12,7 +12,8 @@ export type NdjsonTarget = {readonly kind: 'file'; readonly file: string} | {rea
 
 /** The consumers of one run, for `createEmitter`. */
 export interface OpenedSinks {
-  readonly journal: Sink & {readonly file: string};
+  /** Undefined for a run that is not recorded. */
+  readonly journal?: Sink & {readonly file: string};
   readonly sinks: readonly Sink[];
   /** Flushes and closes all, at most about 2 s; returns what could not be delivered, one line each. Never throws. */
   close(): Promise<readonly string[]>;
@@ -47,6 +48,7 @@ export async function openSinks({
   receivers,
   ndjson,
   renderers = [],
+  recorded = true,
   random,
 }: {
   readonly stateDir: string;
@@ -56,15 +58,18 @@ export async function openSinks({
   readonly ndjson?: NdjsonTarget;
   /** Sinks that show the run to people; they come first. */
   readonly renderers?: readonly Sink[];
+  /** False for runs that only look: they are asked for every minute and would bury the ones that matter. */
+  readonly recorded?: boolean;
   /** In [0, 1). */
   readonly random: () => number;
 }): Promise<OpenedSinks> {
   const lines = ndjson === undefined ? [] : [ndjson.kind === 'file' ? await openFileSink(ndjson.file) : createStreamSink(ndjson.stream)];
-  const journal = await openJournal({stateDir, run});
+  const journal = recorded ? await openJournal({stateDir, run}) : undefined;
   const sinks = [...renderers, ...lines, ...receivers.map((receiver) => openReceiver(receiver, {stateDir, run, random}))];
+  const open = journal === undefined ? sinks : [...sinks, journal];
   return {
-    journal,
+    ...(journal === undefined ? {} : {journal}),
     sinks,
-    close: async () => (await Promise.all([...sinks, journal].map(closeSink))).flat(),
+    close: async () => (await Promise.all(open.map(closeSink))).flat(),
   };
 }

@@ -10,5 +10,9 @@ export function nameTarget(target: DialTarget): string {
 
 /** A socket on the host that did not open. */
 export function dialError(host: Host, target: DialTarget, words: string): DroverError {
-  return new DroverError({code: 'unreachable', message: `${host.name}: cannot open ${nameTarget(target)} on the host: ${words}`, host: host.name});
+  return new DroverError({
+    code: 'unreachable',
+    message: `${host.name}: cannot open ${nameTarget(target)} on the host: ${words}`,
+    host: host.name,
+  });
 }

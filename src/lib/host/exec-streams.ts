@@ -78,5 +78,7 @@ async function feed(request: ExecRequest, stdin: Writable, touched: () => void):
 }
 
 function isStreamEnd(error: Error & {code?: string}): boolean {
-  return ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'].includes(error.code ?? '');
+  return ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'].includes(
+    error.code ?? '',
+  );
 }

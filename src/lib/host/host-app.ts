@@ -49,7 +49,15 @@ export class HostApp {
   }
 
   /** Takes the lease; `from`/`to` make it refuse when the host serves neither. Gives the new epoch. */
-  async lease(request: {run: string; owner: string; reason: string; ttlSeconds: number; plan: string; from: string | undefined; to: string}): Promise<number> {
+  async lease(request: {
+    run: string;
+    owner: string;
+    reason: string;
+    ttlSeconds: number;
+    plan: string;
+    from: string | undefined;
+    to: string;
+  }): Promise<number> {
     const {run, owner, reason, ttlSeconds, plan, from, to} = request;
     const body = await this.call('lease', {run, owner, reason, ttl: ttlSeconds, from: from ?? '', to, event: 'expect'}, plan);
     const epoch = /^epoch (\d+)$/m.exec(body)?.[1];
@@ -77,7 +85,16 @@ export class HostApp {
 
   async stageOpen(request: StageRequest): Promise<Offer> {
     const {id, base, delta, unpackedBytes, files, run} = request;
-    const values = {id, base, part: partName(request), bytes: delta.bytes, need: unpackedBytes, files, run: run?.id, kind: run?.endsHere ? 'push' : undefined};
+    const values = {
+      id,
+      base,
+      part: partName(request),
+      bytes: delta.bytes,
+      need: unpackedBytes,
+      files,
+      run: run?.id,
+      kind: run?.endsHere ? 'push' : undefined,
+    };
     const body = await this.call('stage-open', values, run?.plan ?? '');
     if (/^staged$/m.test(body)) return {kind: 'staged'};
     const part = /^part (\d+) ?([0-9a-f]*)$/m.exec(body);
@@ -104,7 +121,17 @@ export class HostApp {
     const lines = Object.entries(links).map(([path, target]) => `${path}\t${target}\n`);
     await callVerb(this.link, {
       verb: 'stage-commit',
-      values: {root: this.root, app: this.app, id, base, part: partName(request), digest: delta.digest, run: run?.id, kind: run?.endsHere ? 'push' : undefined, epoch: 0},
+      values: {
+        root: this.root,
+        app: this.app,
+        id,
+        base,
+        part: partName(request),
+        digest: delta.digest,
+        run: run?.id,
+        kind: run?.endsHere ? 'push' : undefined,
+        epoch: 0,
+      },
       payload: lines.join(''),
       signal: this.signal,
       idleTimeoutMs: 15 * 60_000,
@@ -113,11 +140,20 @@ export class HostApp {
   }
 
   async verify(id: string): Promise<void> {
-    await callVerb(this.link, {verb: 'verify', values: {root: this.root, id}, signal: this.signal, idleTimeoutMs: 15 * 60_000, totalTimeoutMs: 15 * 60_000});
+    await callVerb(this.link, {
+      verb: 'verify',
+      values: {root: this.root, id},
+      signal: this.signal,
+      idleTimeoutMs: 15 * 60_000,
+      totalTimeoutMs: 15 * 60_000,
+    });
   }
 
   /** Moves `current`; `restarted` says that this run's restart hook has run here before. */
-  async switchTo(fence: Fence, move: {from: string | undefined; to: string; confirmSeconds: number; restart: string}): Promise<{unchanged: boolean; restarted: boolean}> {
+  async switchTo(
+    fence: Fence,
+    move: {from: string | undefined; to: string; confirmSeconds: number; restart: string},
+  ): Promise<{unchanged: boolean; restarted: boolean}> {
     const {from, to, confirmSeconds, restart} = move;
     const body = await this.call('switch', {...fence, from: from ?? '', to, seconds: confirmSeconds}, restart);
     return {unchanged: /^unchanged$/m.test(body), restarted: /^restarted$/m.test(body)};
@@ -141,17 +177,38 @@ export class HostApp {
   }
 
   /** Runs an operator's command; with a fence only while the lease is ours, and `event` is journaled when it succeeded. */
-  async runHook(hook: {command: string; seconds: number; cwd: string | undefined; fence?: Fence; event?: string; from?: string; to?: string}): Promise<HookResult> {
+  async runHook(hook: {
+    command: string;
+    seconds: number;
+    cwd: string | undefined;
+    fence?: Fence;
+    event?: string;
+    from?: string;
+    to?: string;
+  }): Promise<HookResult> {
     return runHookOn(this.link, {...hook, root: this.root, app: this.app, signal: this.signal});
   }
 
-  private call(verb: Parameters<typeof callVerb>[1]['verb'], values: Record<string, string | number | undefined>, payload?: string): Promise<string> {
-    return callVerb(this.link, {verb, values: {root: this.root, app: this.app, ...values}, signal: this.signal, ...(payload === undefined ? {} : {payload})});
+  private call(
+    verb: Parameters<typeof callVerb>[1]['verb'],
+    values: Record<string, string | number | undefined>,
+    payload?: string,
+  ): Promise<string> {
+    return callVerb(this.link, {
+      verb,
+      values: {root: this.root, app: this.app, ...values},
+      signal: this.signal,
+      ...(payload === undefined ? {} : {payload}),
+    });
   }
 
   private unexpected(verb: string, body: string): VerbError {
     const {name} = this.link.host;
-    return new VerbError({code: 'needs-attention', message: `${name}: ${verb} replied ${JSON.stringify(body.slice(0, 200))}`, host: name}, 'unexpected', body);
+    return new VerbError(
+      {code: 'needs-attention', message: `${name}: ${verb} replied ${JSON.stringify(body.slice(0, 200))}`, host: name},
+      'unexpected',
+      body,
+    );
   }
 }
 
@@ -185,7 +242,11 @@ export async function runHookOn(
   const status = /^hook-status (\d+)$/m.exec(body)?.[1];
   const late = /^hook-late (\d+)$/m.exec(body)?.[1];
   const output = body.indexOf('output\n');
-  return {status: Number(status ?? 0), lateAfterSeconds: late === undefined ? undefined : Number(late), output: output < 0 ? '' : body.slice(output + 7)};
+  return {
+    status: Number(status ?? 0),
+    lateAfterSeconds: late === undefined ? undefined : Number(late),
+    output: output < 0 ? '' : body.slice(output + 7),
+  };
 }
 
 /** Two deltas to one snapshot, from two bases or built twice with other bytes, must never share a part. */

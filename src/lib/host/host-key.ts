@@ -5,7 +5,8 @@ import {fingerprintOf, type KnownKeys} from './known-hosts.js';
 /** The verdict over the key that a host showed: undefined when it is the right one. `name` is what known_hosts calls the host. */
 export function judgeHostKey(host: Host, name: string, shown: Buffer, known: KnownKeys): DroverError | undefined {
   const found = fingerprintOf(shown);
-  const refuse = (message: string, fix: string): DroverError => new DroverError({code: 'host-key', message: `${host.name}: ${message}`, host: host.name, fix});
+  const refuse = (message: string, fix: string): DroverError =>
+    new DroverError({code: 'host-key', message: `${host.name}: ${message}`, host: host.name, fix});
   if (known.revoked.some((key) => key.equals(shown))) return refuse(`the host key ${found} is revoked`, 'find out why before you connect');
   const pinned = host.ssh.fingerprint;
   if (pinned !== undefined) {
@@ -19,7 +20,10 @@ export function judgeHostKey(host: Host, name: string, shown: Buffer, known: Kno
     return refuse(`the host key ${found} of ${name} is not known`, explainScan(host, name));
   }
   const recorded = known.keys.map(({key, where}) => `${fingerprintOf(key)} (${where})`).join(', ');
-  return refuse(`the host key has CHANGED: it shows ${found}, known is ${recorded}`, 'find out why before you connect: somebody may be in between');
+  return refuse(
+    `the host key has CHANGED: it shows ${found}, known is ${recorded}`,
+    'find out why before you connect: somebody may be in between',
+  );
 }
 
 /** How to make a host key known, by `[name]:port` or a plain name. */
@@ -46,5 +50,7 @@ export const hostKeyFamilies: readonly (readonly HostKeyAlgorithm[])[] = Object.
 export function orderAlgorithms(known: KnownKeys): HostKeyAlgorithm[] {
   const types = new Set((known.keys.length > 0 ? known.keys : known.portless).map(({type}) => type));
   const entries = Object.entries(families);
-  return [...entries.filter(([type]) => types.has(type)), ...entries.filter(([type]) => !types.has(type))].flatMap(([, algorithms]) => [...algorithms]);
+  return [...entries.filter(([type]) => types.has(type)), ...entries.filter(([type]) => !types.has(type))].flatMap(([, algorithms]) => [
+    ...algorithms,
+  ]);
 }

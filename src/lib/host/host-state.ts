@@ -68,7 +68,12 @@ export function parseHostState(body: string): HostState {
     lease:
       run === undefined
         ? undefined
-        : {run, owner: values.get('lease-owner') ?? '', reason: values.get('lease-reason') ?? '', leftSeconds: Number(values.get('lease-left') ?? 0)},
+        : {
+            run,
+            owner: values.get('lease-owner') ?? '',
+            reason: values.get('lease-reason') ?? '',
+            leftSeconds: Number(values.get('lease-left') ?? 0),
+          },
     openRuns,
     decisions,
     journal,
@@ -85,7 +90,9 @@ function parseJournalLine(line: string): JournalLine[] {
  * Where a plain `rollback` of this host leads: the release that was confirmed here before the live one. `already` names the run that
  * rolled back last when nothing was deployed since: rolling back twice is a no-op.
  */
-export function rollbackTarget(state: HostState): {readonly kind: 'release'; readonly id: string} | {readonly kind: 'already'; readonly run: string} | {readonly kind: 'none'} {
+export function rollbackTarget(
+  state: HostState,
+): {readonly kind: 'release'; readonly id: string} | {readonly kind: 'already'; readonly run: string} | {readonly kind: 'none'} {
   const reverted = state.journal.findLast((line) => line.event === 'intent' || line.event === 'reverted' || line.event === 'rolled-back');
   if (reverted !== undefined && reverted.event !== 'intent') return {kind: 'already', run: reverted.run};
   const complete = new Set(state.releases);

@@ -37,7 +37,11 @@ export class KeptOutput {
     if (!this.truncated) return Buffer.from(this.buffer.subarray(0, this.total));
     const ring = this.maxBytes - this.half;
     const oldest = ring === 0 ? this.half : this.half + ((this.total - this.half) % ring);
-    return Buffer.concat([this.buffer.subarray(0, this.half), this.buffer.subarray(oldest, this.maxBytes), this.buffer.subarray(this.half, oldest)]);
+    return Buffer.concat([
+      this.buffer.subarray(0, this.half),
+      this.buffer.subarray(oldest, this.maxBytes),
+      this.buffer.subarray(this.half, oldest),
+    ]);
   }
 
   private grow(needed: number): void {

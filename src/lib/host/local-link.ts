@@ -19,7 +19,10 @@ export class LocalLink implements Link {
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<Duplex> {
-    return connectSocket(this.host, target, {at: target.kind === 'tcp' ? {host: target.host, port: target.port} : {path: target.path}, signal});
+    return connectSocket(this.host, target, {
+      at: target.kind === 'tcp' ? {host: target.host, port: target.port} : {path: target.path},
+      signal,
+    });
   }
 
   async close(): Promise<void> {}

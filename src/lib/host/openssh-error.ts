@@ -16,13 +16,21 @@ export function readSshError(host: Host, stderr: string): DroverError {
   if (/revoked/i.test(stderr)) return problem('host-key', `the host key ${shown} is revoked`, 'find out why before you connect');
   if (/IDENTIFICATION HAS CHANGED/.test(stderr)) {
     const known = /Offending .* key in (\S+)/.exec(stderr)?.[1];
-    return problem('host-key', `the host key has CHANGED: it shows ${shown}${known === undefined ? '' : `, another is known in ${known}`}`, between);
+    return problem(
+      'host-key',
+      `the host key has CHANGED: it shows ${shown}${known === undefined ? '' : `, another is known in ${known}`}`,
+      between,
+    );
   }
   const unknown = /No (\S+) host key is known for (\S+) and/.exec(stderr);
   if (unknown !== null || /Host key verification failed/.test(stderr)) {
     const [, type = 'host', name = host.name] = unknown ?? [];
     if (host.ssh.fingerprint !== undefined) {
-      return problem('host-key', `no host key of ${name} is ${host.ssh.fingerprint}, which the inventory pins`, 'find out why it changed, then correct the inventory');
+      return problem(
+        'host-key',
+        `no host key of ${name} is ${host.ssh.fingerprint}, which the inventory pins`,
+        'find out why it changed, then correct the inventory',
+      );
     }
     return problem('host-key', `the ${type} host key of ${name} is not known`, explainScan(host, name));
   }
@@ -33,7 +41,8 @@ export function readSshError(host: Host, stderr: string): DroverError {
   const refused = find(/Permission denied \(|Too many authentication failures|no mutual signature/);
   if (refused !== undefined) return problem('authentication', refused, 'check the user and that its authorized_keys holds your key');
   if (/ssh: not found/.test(stderr)) return problem('unreachable', 'ssh not found in PATH', 'install the OpenSSH client');
-  if (/unix_listener: .*too long/.test(stderr)) return problem('unsupported', 'the path of the control socket is too long', 'set XDG_RUNTIME_DIR to a short path');
+  if (/unix_listener: .*too long/.test(stderr))
+    return problem('unsupported', 'the path of the control socket is too long', 'set XDG_RUNTIME_DIR to a short path');
   return problem('unreachable', lines.at(-1) ?? 'ssh ended without a word', 'check that sshd runs there and that you can reach it');
 }
 

@@ -56,7 +56,13 @@ export interface OpensshOptions {
  */
 export async function connectOpenssh(host: Host, options: OpensshOptions): Promise<Link> {
   const {directory, env, knownHosts, signal} = options;
-  const socket = path.join(directory, createHash('sha256').update(JSON.stringify([host.name, host.ssh])).digest('hex').slice(0, 12));
+  const socket = path.join(
+    directory,
+    createHash('sha256')
+      .update(JSON.stringify([host.name, host.ssh]))
+      .digest('hex')
+      .slice(0, 12),
+  );
   const seconds = Math.max(1, Math.ceil(host.ssh.connectTimeoutMs / 1000));
   const settings = [...(await pinHostKey(host, {prefix: socket, env, knownHosts, signal})), ...forced, `ConnectTimeout=${seconds}`];
   const start = (extra: readonly string[]): ReturnType<typeof startMaster> => {
@@ -99,9 +105,13 @@ class OpensshLink implements Link {
         this.gate.leave();
         return lostResult('the connection closed');
       }
-      const result = await runChild(request, ['ssh', ...this.session(), '-T', '--', this.host.name, request.command], {env: this.env, carrier: true});
+      const result = await runChild(request, ['ssh', ...this.session(), '-T', '--', this.host.name, request.command], {
+        env: this.env,
+        carrier: true,
+      });
       // A refused session has run nothing, and has taken nothing of a stream that could not be sent again.
-      const refused = result.exit.kind === 'lost' && result.stdout.length === 0 && /Session open refused by peer/.test(result.stderr.toString('utf8'));
+      const refused =
+        result.exit.kind === 'lost' && result.stdout.length === 0 && /Session open refused by peer/.test(result.stderr.toString('utf8'));
       if (!refused) {
         this.gate.leave();
         return result;
@@ -121,12 +131,29 @@ class OpensshLink implements Link {
   }
 
   private session(): string[] {
-    return ['-S', escapeToken(this.master.socket), '-F', '/dev/null', '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false', '-o', 'EscapeChar=none', '-o', 'BatchMode=yes'];
+    return [
+      '-S',
+      escapeToken(this.master.socket),
+      '-F',
+      '/dev/null',
+      '-o',
+      'ControlMaster=no',
+      '-o',
+      'ProxyCommand=false',
+      '-o',
+      'EscapeChar=none',
+      '-o',
+      'BatchMode=yes',
+    ];
   }
 
   /** `-W` is silent when the target has accepted, unless it is asked to talk. */
   private dialTcp(target: Extract<DialTarget, {kind: 'tcp'}>, signal: AbortSignal): Promise<Duplex> {
-    const child = spawn('ssh', [...this.session(), '-v', '-W', nameTarget(target), '--', this.host.name], {stdio: 'pipe', detached: true, env: this.env});
+    const child = spawn('ssh', [...this.session(), '-v', '-W', nameTarget(target), '--', this.host.name], {
+      stdio: 'pipe',
+      detached: true,
+      env: this.env,
+    });
     const stream = Duplex.from({readable: child.stdout, writable: child.stdin});
     stream.on('error', () => undefined);
     stream.once('close', () => child.kill('SIGTERM'));
@@ -165,13 +192,17 @@ class OpensshLink implements Link {
   private async dialUnix(target: Extract<DialTarget, {kind: 'unix'}>, signal: AbortSignal): Promise<Duplex> {
     const local = `${this.master.socket}.${++this.forwards}`;
     const command = async (action: 'forward' | 'cancel'): Promise<{exitCode?: number; stderr?: string}> =>
-      execa('ssh', ['-S', escapeToken(this.master.socket), '-O', action, '-F', '/dev/null', '-L', `${local}:${target.path}`, '--', this.host.name], {
-        reject: false,
-        stdin: 'ignore',
-        env: this.env,
-        extendEnv: false,
-        timeout: 10_000,
-      });
+      execa(
+        'ssh',
+        ['-S', escapeToken(this.master.socket), '-O', action, '-F', '/dev/null', '-L', `${local}:${target.path}`, '--', this.host.name],
+        {
+          reject: false,
+          stdin: 'ignore',
+          env: this.env,
+          extendEnv: false,
+          timeout: 10_000,
+        },
+      );
     const opened = await command('forward');
     if (opened.exitCode !== 0) throw dialError(this.host, target, opened.stderr?.trim().split('\n').at(-1) ?? 'refused');
     try {

@@ -13,14 +13,19 @@ exit 0
  * Options that make ssh accept exactly the pinned key (OpenSSH 8.5 and later). `prefix` is a path of ours that files may begin with. Keys
  * that known_hosts revokes stay revoked.
  */
-export async function pinHostKey(host: Host, options: {prefix: string; env: NodeJS.ProcessEnv; knownHosts: KnownHosts; signal: AbortSignal}): Promise<string[]> {
+export async function pinHostKey(
+  host: Host,
+  options: {prefix: string; env: NodeJS.ProcessEnv; knownHosts: KnownHosts; signal: AbortSignal},
+): Promise<string[]> {
   const {prefix, env, knownHosts, signal} = options;
   const {fingerprint} = host.ssh;
   if (fingerprint === undefined) return [];
   const resolved = await resolveSsh(host, env, signal);
   const {revoked} = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
   await writeFile(`${prefix}.pin`, script, {mode: 0o600});
-  await writeFile(`${prefix}.revoked`, revoked.map((key) => `@revoked * ${readKeyType(key)} ${key.toString('base64')}\n`).join(''), {mode: 0o600});
+  await writeFile(`${prefix}.revoked`, revoked.map((key) => `@revoked * ${readKeyType(key)} ${key.toString('base64')}\n`).join(''), {
+    mode: 0o600,
+  });
   return [
     `KnownHostsCommand=/bin/sh "${escapeToken(prefix)}.pin" ${fingerprint} %H %t %K %f`,
     `UserKnownHostsFile="${escapeToken(prefix)}.revoked"`,

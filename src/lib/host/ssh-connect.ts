@@ -3,7 +3,7 @@ import type {AnyAuthMethod, AuthHandlerMiddleware} from 'ssh2';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
 import {type HostKeyAlgorithm, hostKeyFamilies, judgeHostKey, orderAlgorithms} from './host-key.js';
-import {fingerprintOf, knownName, type KnownHosts, type KnownKeys} from './known-hosts.js';
+import {fingerprintOf, type KnownHosts, type KnownKeys, knownName} from './known-hosts.js';
 import type {Link} from './link.js';
 import {readIdentities} from './ssh-identities.js';
 import {SshLink} from './ssh-link.js';
@@ -38,7 +38,9 @@ export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: 
 }
 
 /** `shown` is the host key, where it was the host key that failed. */
-type Attempt = {readonly kind: 'open'; readonly link: Link} | {readonly kind: 'failed'; readonly error: DroverError; readonly shown: Buffer | undefined};
+type Attempt =
+  | {readonly kind: 'open'; readonly link: Link}
+  | {readonly kind: 'failed'; readonly error: DroverError; readonly shown: Buffer | undefined};
 
 async function logIn({host, resolved, known, identities, signal}: Login, algorithms: readonly HostKeyAlgorithm[]): Promise<Attempt> {
   let verdict: DroverError | undefined;
@@ -81,7 +83,8 @@ async function logIn({host, resolved, known, identities, signal}: Login, algorit
     signal.removeEventListener('abort', abort);
   }
   const {connection} = client;
-  if (connection === null) return {kind: 'failed', error: connectionError(host, resolved, new Error('the connection closed at once')), shown: undefined};
+  if (connection === null)
+    return {kind: 'failed', error: connectionError(host, resolved, new Error('the connection closed at once')), shown: undefined};
   return {kind: 'open', link: new SshLink(host, client, connection)};
 }
 
@@ -108,6 +111,14 @@ function connectionError(host: Host, resolved: ResolvedSsh, error: Error & {leve
     ETIMEDOUT: 'no answer',
     ECONNRESET: 'connection reset',
   };
-  const why = error.level === 'client-timeout' ? `no SSH session within ${host.ssh.connectTimeoutMs / 1000} s` : (words[error.code ?? ''] ?? error.message);
-  return new DroverError({code: 'unreachable', message: `${host.name}: ${where}: ${why}`, host: host.name, fix: 'check that sshd runs there and that you can reach it'});
+  const why =
+    error.level === 'client-timeout'
+      ? `no SSH session within ${host.ssh.connectTimeoutMs / 1000} s`
+      : (words[error.code ?? ''] ?? error.message);
+  return new DroverError({
+    code: 'unreachable',
+    message: `${host.name}: ${where}: ${why}`,
+    host: host.name,
+    fix: 'check that sshd runs there and that you can reach it',
+  });
 }

@@ -23,7 +23,8 @@ export async function readKeyFile(file: string): Promise<KeyFile> {
     return code === 'ENOENT' || code === 'ENOTDIR' ? {kind: 'missing'} : {kind: 'unreadable', why: code ?? 'unknown'};
   }
   const parsed = ssh2.utils.parseKey(key);
-  if (parsed instanceof Error) return /encrypted|passphrase/i.test(parsed.message) ? {kind: 'locked'} : {kind: 'foreign', why: parsed.message};
+  if (parsed instanceof Error)
+    return /encrypted|passphrase/i.test(parsed.message) ? {kind: 'locked'} : {kind: 'foreign', why: parsed.message};
   const first = Array.isArray(parsed) ? parsed[0] : parsed;
   return first?.isPrivateKey() === true ? {kind: 'private', key} : {kind: 'public'};
 }
@@ -52,7 +53,11 @@ export async function readIdentities(host: Host, resolved: ResolvedSsh): Promise
   if (methods.length > 0) return methods;
   if (locked.length > 0) throw explainLocked(host, locked);
   const files = resolved.identityFiles.join(', ') || 'the default keys';
-  throw authenticationError(host, `no key to log in with: no agent runs, and none of ${files} exists`, 'set ssh: {identity: …} in the inventory');
+  throw authenticationError(
+    host,
+    `no key to log in with: no agent runs, and none of ${files} exists`,
+    'set ssh: {identity: …} in the inventory',
+  );
 }
 
 /** Why the identity that the inventory names cannot log in; undefined when nothing speaks against it. */
@@ -69,7 +74,11 @@ function explainKey(host: Host, file: string, found: Exclude<KeyFile, {kind: 'pr
     case 'public':
       return authenticationError(host, `${file} is a public key`, 'give the path of the private key');
     case 'foreign':
-      return authenticationError(host, `${file} is not a private key that drover can read: ${found.why}`, 'give the path of the private key, or set ssh: {link: openssh}');
+      return authenticationError(
+        host,
+        `${file} is not a private key that drover can read: ${found.why}`,
+        'give the path of the private key, or set ssh: {link: openssh}',
+      );
     case 'missing':
       return authenticationError(host, `the key ${file} does not exist`, 'correct ssh: {identity: …} in the inventory');
     case 'unreadable':
@@ -78,7 +87,11 @@ function explainKey(host: Host, file: string, found: Exclude<KeyFile, {kind: 'pr
 }
 
 function explainLocked(host: Host, files: readonly string[]): DroverError {
-  return authenticationError(host, `the key ${files.join(', ')} has a passphrase and no agent runs`, 'start one: eval "$(ssh-agent)" && ssh-add');
+  return authenticationError(
+    host,
+    `the key ${files.join(', ')} has a passphrase and no agent runs`,
+    'start one: eval "$(ssh-agent)" && ssh-add',
+  );
 }
 
 function authenticationError(host: Host, message: string, fix: string): DroverError {

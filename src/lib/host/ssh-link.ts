@@ -64,7 +64,8 @@ export class SshLink implements Link {
   async dial(target: DialTarget, signal: AbortSignal): Promise<Duplex> {
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const stop = (): void => reject(signal.aborted ? (signal.reason as Error) : dialError(this.host, target, this.lost ?? 'the connection closed'));
+      const stop = (): void =>
+        reject(signal.aborted ? (signal.reason as Error) : dialError(this.host, target, this.lost ?? 'the connection closed'));
       const done = (error: Error | undefined, channel: ClientChannel): void => {
         signal.removeEventListener('abort', stop);
         this.ongoing.delete(stop);

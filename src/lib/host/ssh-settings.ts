@@ -31,7 +31,8 @@ export function sshArguments(host: Host): string[] {
   if (ssh.port !== undefined) words.push('-p', String(ssh.port));
   if (ssh.address !== undefined) words.push('-o', `HostName=${ssh.address}`);
   if (ssh.identity !== undefined) words.push('-i', ssh.identity, '-o', 'IdentitiesOnly=yes');
-  if (ssh.knownHosts !== undefined) words.push('-o', `UserKnownHostsFile=${quotePath(ssh.knownHosts)}`, '-o', 'GlobalKnownHostsFile=/dev/null');
+  if (ssh.knownHosts !== undefined)
+    words.push('-o', `UserKnownHostsFile=${quotePath(ssh.knownHosts)}`, '-o', 'GlobalKnownHostsFile=/dev/null');
   return words;
 }
 
@@ -42,12 +43,24 @@ function quotePath(file: string): string {
 
 /** Asks `ssh -G`, which knows Include, Match and tokens; where there is no ssh, OpenSSH's defaults hold. */
 export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ResolvedSsh> {
-  const result = await execa('ssh', ['-G', ...sshArguments(host), '--', host.name], {reject: false, cancelSignal: signal, stdin: 'ignore', env, extendEnv: false, timeout: 10_000});
+  const result = await execa('ssh', ['-G', ...sshArguments(host), '--', host.name], {
+    reject: false,
+    cancelSignal: signal,
+    stdin: 'ignore',
+    env,
+    extendEnv: false,
+    timeout: 10_000,
+  });
   if (result.isCanceled) signal.throwIfAborted();
   if (result.code === 'ENOENT') return resolveDefaults(host, env);
   if (result.exitCode !== 0) {
     const words = (result.stderr || result.shortMessage || '').trim().split('\n').at(-1);
-    throw new DroverError({code: 'unreachable', message: `ssh -G ${host.name} failed: ${words}`, host: host.name, fix: 'correct your ssh_config'});
+    throw new DroverError({
+      code: 'unreachable',
+      message: `ssh -G ${host.name} failed: ${words}`,
+      host: host.name,
+      fix: 'correct your ssh_config',
+    });
   }
   const values = new Map<string, string[]>();
   for (const line of result.stdout.split('\n')) {
@@ -107,7 +120,8 @@ function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
     hostname: ssh.address ?? host.name,
     port: ssh.port ?? 22,
     user: ssh.user ?? env.USER ?? '',
-    identityFiles: ssh.identity === undefined ? ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => path.join(home, '.ssh', name)) : [ssh.identity],
+    identityFiles:
+      ssh.identity === undefined ? ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => path.join(home, '.ssh', name)) : [ssh.identity],
     identitiesOnly: ssh.identity !== undefined,
     agent: env.SSH_AUTH_SOCK,
     knownHostsFiles: ssh.knownHosts === undefined ? [path.join(home, '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts'] : [ssh.knownHosts],

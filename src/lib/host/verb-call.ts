@@ -117,7 +117,9 @@ export function findFrame(output: Buffer, nonce: string): {status: number; body:
 /** Whether the frame spans the place where kept output was cut. */
 function isCut(output: Buffer, nonce: string, maxBytes: number): boolean {
   const cut = Math.ceil(maxBytes / 2);
-  return output.length >= maxBytes && output.indexOf(`\ndrover ${nonce} begin\n`) < cut && output.lastIndexOf(`\ndrover ${nonce} end `) >= cut;
+  return (
+    output.length >= maxBytes && output.indexOf(`\ndrover ${nonce} begin\n`) < cut && output.lastIndexOf(`\ndrover ${nonce} end `) >= cut
+  );
 }
 
 function readReply(link: Link, {verb, maxReplyBytes = usualReplyBytes}: VerbCall, nonce: string, result: ExecResult): string {
@@ -135,7 +137,11 @@ function readReply(link: Link, {verb, maxReplyBytes = usualReplyBytes}: VerbCall
   const words = /(?:^|\n)error (.*)\s*$/.exec(frame.body)?.[1];
   const known = (verbStatus as Record<number, {name: VerbFailure; code: Problem['code']} | undefined>)[frame.status];
   const detail = words ?? `${verb} failed with status ${frame.status}: ${lastLine(result.stderr) || lastLine(Buffer.from(frame.body))}`;
-  throw new VerbError({code: known?.code ?? 'needs-attention', message: `${host}: ${detail}`, host}, known?.name ?? 'unexpected', frame.body);
+  throw new VerbError(
+    {code: known?.code ?? 'needs-attention', message: `${host}: ${detail}`, host},
+    known?.name ?? 'unexpected',
+    frame.body,
+  );
 }
 
 function describeLoss(result: ExecResult): string {

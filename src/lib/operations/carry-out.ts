@@ -26,6 +26,8 @@ export interface RolloutResult {
 export interface CarryOptions {
   readonly app: App;
   readonly plan: RolloutPlan;
+  /** The plan's text as hosts keep it. */
+  readonly kept: string;
   readonly balancer: Balancer;
   readonly hosts: ReadonlyMap<string, Host>;
   /** Hosts that failed before the rollout began (staging, reading): they are debt from the start. */
@@ -37,8 +39,8 @@ export interface CarryOptions {
  * Ctrl-C becomes an event; the second one ends this at once, with every host on its old or its new release.
  */
 export async function carryOut(world: World, options: CarryOptions): Promise<RolloutResult> {
-  const {app, plan, balancer, hosts, unusable} = options;
-  const crew: Crew = {world, app, plan, balancer, hosts, fences: new Map(), unusable};
+  const {app, plan, kept, balancer, hosts, unusable} = options;
+  const crew: Crew = {world, app, plan, kept, balancer, hosts, fences: new Map(), unusable};
   const members = hostsOfApp(world.inventory, app);
   const queue: RolloutEvent[] = [{kind: 'begin'}];
   let wake: (() => void) | undefined;
@@ -48,6 +50,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   };
   const onInterrupt = (): void => push({kind: 'interrupt'});
   world.interrupted.addEventListener('abort', onInterrupt, {once: true});
+  const over = new AbortController();
   const heartbeat = keepLeases(crew);
   let state = startRollout(plan);
   let result: RolloutResult | undefined;
@@ -61,7 +64,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
     await world.emit(timed);
   };
   const start = (effect: Work): void => {
-    const work = perform(crew, effect, members, push).catch((error: unknown) => {
+    const work = perform(crew, effect, members, AbortSignal.any([world.signal, over.signal]), push).catch((error: unknown) => {
       bug ??= error;
       wake?.();
     });
@@ -90,6 +93,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
     }
   } finally {
     world.interrupted.removeEventListener('abort', onInterrupt);
+    over.abort();
     await heartbeat.stop();
   }
   if (world.signal.aborted) return {state, outcome: 'interrupted', code: 'interrupted', why: 'abandoned'};
@@ -119,7 +123,13 @@ function waitForNews(signal: AbortSignal, register: (resume: () => void) => void
   });
 }
 
-async function perform(crew: Crew, effect: Work, members: readonly Host[], push: (event: RolloutEvent) => void): Promise<void> {
+async function perform(
+  crew: Crew,
+  effect: Work,
+  members: readonly Host[],
+  over: AbortSignal,
+  push: (event: RolloutEvent) => void,
+): Promise<void> {
   const {world} = crew;
   switch (effect.kind) {
     case 'lease': {
@@ -142,14 +152,14 @@ async function perform(crew: Crew, effect: Work, members: readonly Host[], push:
       return;
     case 'read-rotation':
       try {
-        if (effect.afterMs > 0) await sleep(effect.afterMs, undefined, {signal: world.signal});
+        if (effect.afterMs > 0) await sleep(effect.afterMs, undefined, {signal: over});
         const rotation = await crew.balancer.read(
           members.filter((host) => host.silo === effect.silo),
           world.signal,
         );
         push({kind: 'rotation', silo: effect.silo, serving: rotation.filter((each) => each.state === 'in').map((each) => each.host.name)});
       } catch (error) {
-        if (world.signal.aborted) return;
+        if (over.aborted) return;
         if (!(error instanceof DroverError)) throw error;
         push({kind: 'rotation-failed', silo: effect.silo, code: error.code, why: error.message});
       }

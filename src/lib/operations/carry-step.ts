@@ -7,7 +7,6 @@ import {awaitRelease} from './await-release.js';
 import {type Crew, leaseSeconds, locate} from './crew.js';
 import {describeError, runStep, useHost} from './on-host.js';
 import {restartSeconds} from './plan-rollout.js';
-import {renderPlan} from './plan-text.js';
 import {ReleaseFailure} from './release-failure.js';
 import {warmRelease} from './warm-release.js';
 
@@ -22,7 +21,7 @@ export async function leaseHost(crew: Crew, name: string): Promise<Problem | und
     owner: world.operator,
     reason: plan.reason,
     ttlSeconds: leaseSeconds,
-    plan: renderPlan(plan),
+    plan: crew.kept,
     from: planned.from,
     to: planned.to,
   };

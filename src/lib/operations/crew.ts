@@ -14,6 +14,8 @@ export interface Crew {
   readonly world: World;
   readonly app: App;
   readonly plan: RolloutPlan;
+  /** The plan's text as hosts keep it. */
+  readonly kept: string;
   readonly balancer: Balancer;
   readonly hosts: ReadonlyMap<string, Host>;
   /** The lease of each host, while we hold it. */

@@ -56,7 +56,7 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   refuseLeased(fleet);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);
-  const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), snapshot, rotation, host));
+  const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), snapshot, rotation, host.name));
   const changing = hosts.filter((host) => !converged.includes(host));
   const plan = planRollout(world, {
     command: 'deploy',
@@ -98,10 +98,10 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
 }
 
 /** A host with the release live, confirmed, not in the middle of a run, and in rotation has nothing left to do. */
-export function hasConverged(state: HostState | undefined, to: string, rotation: readonly Rotation[], host: Host): boolean {
+export function hasConverged(state: HostState | undefined, to: string, rotation: readonly Rotation[], name: string): boolean {
   if (state === undefined || state.live !== to) return false;
   if (state.journal.findLast((line) => line.event === 'confirmed')?.detail !== to) return false;
-  const turn = rotation.find((each) => each.host.name === host.name)?.state;
+  const turn = rotation.find((each) => each.host.name === name)?.state;
   return turn === undefined || turn === 'in' || turn === 'absent';
 }
 

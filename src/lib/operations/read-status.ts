@@ -32,7 +32,7 @@ export async function readStatus(
 ): Promise<{status: readonly AppStatus[]; end: RunEnd}> {
   const startedMs = world.now();
   const names = new Set(selections.flatMap(({hosts}) => hosts.map((host) => host.name)));
-  await world.emit({kind: 'run-started', command: 'health', operator: world.operator, hosts: names.size});
+  await world.emit({kind: 'run-started', command: 'status', operator: world.operator, hosts: names.size});
   const status: AppStatus[] = [];
   let silent = 0;
   for (const {app, hosts} of selections) {

@@ -4,8 +4,9 @@ import type {Host} from '../inventory/host.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
-import {hasConverged, refuseBalancer, refuseLeased} from './deploy-app.js';
+import {refuseBalancer, refuseLeased} from './deploy-app.js';
 import {useHost} from './on-host.js';
+import {planRest} from './plan-rest.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {parsePlan, renderPlan, type StoredPlan} from './plan-text.js';
 import {stageEverywhere} from './push-app.js';
@@ -49,35 +50,14 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const hosts = plan.hosts.map((planned) => expectHost(world, planned.name));
   const rotation = await balancer.read(hosts, world.signal);
-  const turned = [...fleet.states].filter(([, state]) => state.decisions.get(plan.run) === 'reverted').map(([name]) => name);
-  const left = plan.hosts.filter(({name, to}, index) => {
-    const state = fleet.states.get(name);
-    const host = hosts[index];
-    if (turned.length > 0)
-      return (
-        state === undefined ||
-        state.openRuns.includes(plan.run) ||
-        state.journal.some((line) => line.run === plan.run && line.event === 'intent')
-      );
-    return host === undefined || !hasConverged(state, to, rotation, host) || state?.openRuns.includes(plan.run) === true;
-  });
-  const names = new Set(left.map((host) => host.name));
-  const waves = plan.waves
-    .map((wave) => ({...wave, hosts: wave.hosts.filter((name) => names.has(name))}))
-    .filter((wave) => wave.hosts.length > 0);
-  const rest: RolloutPlan = {
-    ...plan,
-    hosts: left,
-    waves,
-    ...(turned.length > 0 ? {back: `${turned.join(', ')} took the release back`} : {}),
-  };
+  const rest = planRest(plan, fleet.states, rotation);
   await announcePlan(world, rest, app, plan.hosts[0]?.to);
-  if (left.length > 0 && !(await options.approve(rest, app))) {
+  if (rest.waves.length > 0 && !(await options.approve(rest, app))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
   const unusable = new Map(fleet.problems);
   if (rest.back === undefined) {
-    const lacking = left.filter(({name, to}) => fleet.states.get(name)?.releases.includes(to) === false);
+    const lacking = rest.hosts.filter(({name, to}) => fleet.states.get(name)?.releases.includes(to) === false);
     for (const to of new Set(lacking.map((host) => host.to))) {
       const store = await options.openStore();
       const staged = await stageRelease(world, {
@@ -91,7 +71,15 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
       for (const result of staged) if (result.problem !== undefined) unusable.set(result.host.name, result.problem);
     }
   }
-  return runRollout(world, {app, plan: rest, balancer, unusable, startedMs, protect: plan.hosts.map((host) => host.to)});
+  return runRollout(world, {
+    app,
+    plan: rest,
+    kept: renderPlan(plan),
+    balancer,
+    unusable,
+    startedMs,
+    protect: plan.hosts.map((host) => host.to),
+  });
 }
 
 /** Looks for the run on every host of every app. */

@@ -9,7 +9,7 @@ import type {Balancer} from '../traffic/balancer.js';
 import {carryOut, type RolloutResult} from './carry-out.js';
 import {describeError, runStep, useHost} from './on-host.js';
 import {boundRollout, hostsOfApp} from './plan-rollout.js';
-import {digestPlan} from './plan-text.js';
+import {digestPlan, renderPlan} from './plan-text.js';
 import {endRun, type RunEnd} from './run-end.js';
 import type {World} from './world.js';
 
@@ -31,6 +31,8 @@ export async function runRollout(
   options: {
     readonly app: App;
     readonly plan: RolloutPlan;
+    /** The plan as hosts keep it, where a resumed run carries out only the rest of it. */
+    readonly kept?: string;
     readonly balancer: Balancer;
     readonly unusable: ReadonlyMap<string, Problem>;
     readonly startedMs: number;
@@ -40,10 +42,10 @@ export async function runRollout(
     readonly debt?: number;
   },
 ): Promise<RunEnd> {
-  const {app, plan, balancer, unusable, startedMs, protect, debt = 0} = options;
+  const {app, plan, balancer, unusable, startedMs, protect, debt = 0, kept = renderPlan(plan)} = options;
   if (plan.hosts.length === 0) return endRun(world, startedMs, debt === 0 ? 'converged' : 'needs-attention');
   const members = new Map<string, Host>(world.inventory.hosts.map((host) => [host.name, host]));
-  const carried = await carryOut(world, {app, plan, balancer, hosts: members, unusable});
+  const carried = await carryOut(world, {app, plan, kept, balancer, hosts: members, unusable});
   const result: RolloutResult = carried.outcome === 'converged' && debt > 0 ? {...carried, outcome: 'needs-attention'} : carried;
   if (!world.signal.aborted) {
     if (result.outcome === 'needs-attention') await keepDebtOut(world, app, plan, balancer, result);

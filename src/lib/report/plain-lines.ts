@@ -10,7 +10,7 @@ import {formatCounts, RunProgress} from './run-progress.js';
 const progressEveryMs = 5_000;
 /** Up to this many hosts each step and each end has its line. */
 const fewHosts = 12;
-const quietSteps: ReadonlySet<Step> = new Set<Step>(['connect', 'read-state', 'lease', 'release']);
+const quietSteps: ReadonlySet<Step> = new Set<Step>(['connect', 'read-state', 'lease', 'release', 'command']);
 
 /**
  * Timestamped lines (UTC) for pipes and CI logs. Runs of up to 12 hosts tell each step that changed something; larger

@@ -24,6 +24,8 @@ export class RunProgress {
   total = 0;
   readonly #running = new Map<string, RunningStep>();
   readonly #idle = new Set<string>();
+  /** Hosts of a wave that were confirmed: the run itself ends them only when it ends. */
+  readonly #confirmed = new Set<string>();
   readonly #endings = new Map<HostOutcome, number>();
   readonly #sent = new Map<string, number>();
   #sentBytes = 0;
@@ -46,10 +48,15 @@ export class RunProgress {
         return;
       case 'step-ended':
         if (this.#running.delete(event.host)) this.#idle.add(event.host);
+        if (event.step === 'confirm' && event.outcome !== 'failed' && this.phase.kind === 'wave') {
+          this.#idle.delete(event.host);
+          this.#confirmed.add(event.host);
+        }
         return;
       case 'host-ended':
         this.#running.delete(event.host);
         this.#idle.delete(event.host);
+        this.#confirmed.delete(event.host);
         this.#endings.set(event.outcome, this.count(event.outcome) + 1);
         return;
       case 'transfer':
@@ -73,7 +80,9 @@ export class RunProgress {
   /** Hosts that need nothing further in this phase. */
   get done(): number {
     const back = this.phase.kind === 'rollback' ? this.count('reverted') : 0;
-    return this.count('done') + this.count('unchanged') + back + (this.phase.kind === 'prepare' ? this.#idle.size : 0);
+    return (
+      this.count('done') + this.count('unchanged') + this.#confirmed.size + back + (this.phase.kind === 'prepare' ? this.#idle.size : 0)
+    );
   }
 
   /** Bytes per second over the last three seconds; 0 when nothing moves. */
@@ -93,6 +102,7 @@ export class RunProgress {
     this.phase = phase;
     this.total = total;
     this.#idle.clear();
+    this.#confirmed.clear();
     this.#endings.clear();
   }
 
