@@ -21,7 +21,7 @@ function makeEvent(seq: number, happening: Happening = {kind: 'warning', message
 
 async function record(events: readonly DroverEvent[], of = run): Promise<string> {
   const journal = await openJournal({stateDir, run: of});
-  await Promise.all(events.map((event) => journal.accept(event)));
+  await Promise.all(events.map(async (event) => journal.accept(event)));
   await journal.close();
   return journal.file;
 }

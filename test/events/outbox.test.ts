@@ -38,7 +38,7 @@ describe('createOutbox', () => {
   it('tells of trouble once, with the accept that follows it, and delivers that event too', async () => {
     const courier = createScriptedCourier();
     const outbox = createOutbox({courier, spoolFile: path.join(dir, 'spool'), random: () => 0});
-    outbox.accept(makeEvent(1));
+    void outbox.accept(makeEvent(1));
     await courier.answer({kind: 'refused', why: 'answered 400'});
     expect(() => outbox.accept(makeEvent(2))).toThrow('receiver: answered 400; events are kept, and the run goes on');
     expect(outbox.accept(makeEvent(3))).toBeUndefined();
@@ -52,7 +52,7 @@ describe('createOutbox', () => {
     const courier = createScriptedCourier();
     const spoolFile = path.join(dir, 'spool', 'left.ndjson');
     const outbox = createOutbox({courier, spoolFile, random: () => 0, capacity: 2});
-    for (const seq of [1, 2, 3, 4, 5]) outbox.accept(makeEvent(seq));
+    for (const seq of [1, 2, 3, 4, 5]) void outbox.accept(makeEvent(seq));
     await expect(outbox.close()).rejects.toThrow(`2 events not delivered and kept in ${spoolFile}, 3 events lost because 2 were waiting`);
     expect((await readFile(spoolFile, 'utf8')).trimEnd().split('\n')).toHaveLength(2);
   });

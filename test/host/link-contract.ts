@@ -47,7 +47,12 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
 
     it('gives exit status and both outputs', async () => {
       const result = await ask(link, 'echo out; echo err >&2; exit 3');
-      expect(result).toEqual({exit: {kind: 'exited', status: 3}, stdout: Buffer.from('out\n'), stderr: Buffer.from('err\n'), truncated: false});
+      expect(result).toEqual({
+        exit: {kind: 'exited', status: 3},
+        stdout: Buffer.from('out\n'),
+        stderr: Buffer.from('err\n'),
+        truncated: false,
+      });
     });
 
     it('tells a command that a signal killed', async () => {
@@ -151,7 +156,9 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
 
     it('runs 20 commands at a time over one connection', async () => {
       const results = await Promise.all(Array.from({length: 20}, (_, index) => ask(link, `sleep 0.2; echo ${index}`)));
-      expect(results.map(({exit, stdout}) => [exit.kind, stdout.toString()])).toEqual(Array.from({length: 20}, (_, index) => ['exited', `${index}\n`]));
+      expect(results.map(({exit, stdout}) => [exit.kind, stdout.toString()])).toEqual(
+        Array.from({length: 20}, (_, index) => ['exited', `${index}\n`]),
+      );
     });
 
     it('dials TCP and unix sockets of the host, with each direction ended by itself', async () => {
@@ -163,7 +170,8 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
       });
       for (const at of [{port: await findFreePort(), host: '127.0.0.1'}, {path: path.join(folder, 'echo.sock')}]) {
         await listen(echo, at);
-        const target = 'path' in at ? ({kind: 'unix', path: at.path ?? ''} as const) : ({kind: 'tcp', host: '127.0.0.1', port: at.port} as const);
+        const target =
+          'path' in at ? ({kind: 'unix', path: at.path ?? ''} as const) : ({kind: 'tcp', host: '127.0.0.1', port: at.port} as const);
         const stream = await link.dial(target, patiently);
         const pieces: Buffer[] = [];
         stream.on('data', (piece: Buffer) => pieces.push(piece));
@@ -195,7 +203,10 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
         {kind: 'unix', path: path.join(folder, 'none.sock')},
         {kind: 'unix', path: stale},
       ] as const) {
-        await expect(link.dial(target, patiently)).rejects.toMatchObject({code: 'unreachable', message: expect.stringMatching(/^web1: cannot open /)});
+        await expect(link.dial(target, patiently)).rejects.toMatchObject({
+          code: 'unreachable',
+          message: expect.stringMatching(/^web1: cannot open /),
+        });
       }
     });
 
@@ -234,5 +245,8 @@ function listen(server: Server, at: {port: number; host: string} | {path: string
 /** A socket file that nobody listens on. */
 async function makeStaleSocket(file: string): Promise<void> {
   const {spawnSync} = await import('node:child_process');
-  spawnSync(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`]);
+  spawnSync(process.execPath, [
+    '-e',
+    `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`,
+  ]);
 }

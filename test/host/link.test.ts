@@ -2,9 +2,9 @@ import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import type {Link, LinkOpener} from '../../src/lib/host/link.js';
 import {LocalLink} from '../../src/lib/host/local-link.js';
+import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import {PrintingLink} from '../../src/lib/host/printing-link.js';
 import type {LinkChoice} from '../../src/lib/inventory/host.js';
 import {ask, describeLink} from './link-contract.js';
@@ -86,20 +86,28 @@ describe.skipIf(sshdMissing !== undefined)(`over a real sshd${sshdMissing === un
     }
   });
 
-  it.each(['ssh', 'openssh'] as const)('%s notices a frozen connection by itself', async (link) => {
-    const frozen = await startProxy(sshd.port);
-    const {writeFile} = await import('node:fs/promises');
-    await writeFile(`${knownHosts}-frozen`, `[127.0.0.1]:${frozen.port} ${sshd.hostKeys[0]}\n`);
-    const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});
-    try {
-      const to = await opener.open(hostAt(sshd, {link, port: frozen.port, knownHosts: `${knownHosts}-frozen`}), patiently);
-      const {exit} = await ask(to, 'echo ready; exec sleep 90', {idleTimeoutMs: 60_000, totalTimeoutMs: 60_000, onOutput: () => frozen.freeze()});
-      expect(exit.kind).toBe('lost');
-    } finally {
-      await frozen.close();
-      await opener.closeAll();
-    }
-  }, 60_000);
+  it.each(['ssh', 'openssh'] as const)(
+    '%s notices a frozen connection by itself',
+    async (link) => {
+      const frozen = await startProxy(sshd.port);
+      const {writeFile} = await import('node:fs/promises');
+      await writeFile(`${knownHosts}-frozen`, `[127.0.0.1]:${frozen.port} ${sshd.hostKeys[0]}\n`);
+      const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});
+      try {
+        const to = await opener.open(hostAt(sshd, {link, port: frozen.port, knownHosts: `${knownHosts}-frozen`}), patiently);
+        const {exit} = await ask(to, 'echo ready; exec sleep 90', {
+          idleTimeoutMs: 60_000,
+          totalTimeoutMs: 60_000,
+          onOutput: () => frozen.freeze(),
+        });
+        expect(exit.kind).toBe('lost');
+      } finally {
+        await frozen.close();
+        await opener.closeAll();
+      }
+    },
+    60_000,
+  );
 
   it('opens one connection per host, and a new one after it was dropped', async () => {
     const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});

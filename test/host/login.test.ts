@@ -4,8 +4,8 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {DroverError, formatProblem} from '../../src/lib/errors/drover-error.js';
-import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import type {Link} from '../../src/lib/host/link.js';
+import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import type {Host, LinkChoice, SshSettings} from '../../src/lib/inventory/host.js';
 import {ask} from './link-contract.js';
 import {hostAt, makeHost, patiently, plainEnv} from './some-host.js';
@@ -61,7 +61,8 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     return file;
   }
 
-  const at = async (link: LinkChoice, lines: string, more: Partial<SshSettings> = {}): Promise<Host> => hostAt(sshd, {link, knownHosts: await knowing(lines), ...more});
+  const at = async (link: LinkChoice, lines: string, more: Partial<SshSettings> = {}): Promise<Host> =>
+    hostAt(sshd, {link, knownHosts: await knowing(lines), ...more});
   const name = (): string => `[127.0.0.1]:${sshd.port}`;
 
   describe.each(both)('%s and known_hosts', (link) => {
@@ -72,7 +73,12 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
       const hashedText = await readFile(hashed, 'utf8');
       expect(hashedText).toMatch(/^\|1\|/);
       const [ed25519] = sshd.hostKeys;
-      for (const lines of [`${name()} ${ed25519}\n`, hashedText, `*.example.com,[127.0.0.*]:* ${ed25519}\n`, `# note\n\nother ${ed25519}\n${name()} ${ed25519} comment\n`]) {
+      for (const lines of [
+        `${name()} ${ed25519}\n`,
+        hashedText,
+        `*.example.com,[127.0.0.*]:* ${ed25519}\n`,
+        `# note\n\nother ${ed25519}\n${name()} ${ed25519} comment\n`,
+      ]) {
         expect(await opens(await at(link, lines))).toBe(`${link} in`);
       }
     });
@@ -133,7 +139,17 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     beforeAll(async () => {
       certified = await startSshd();
       makeKey(certified.file('ca'));
-      spawnSync('ssh-keygen', ['-q', '-s', certified.file('ca'), '-I', 'test', '-h', '-n', '127.0.0.1', certified.file('host_ed25519.pub')]);
+      spawnSync('ssh-keygen', [
+        '-q',
+        '-s',
+        certified.file('ca'),
+        '-I',
+        'test',
+        '-h',
+        '-n',
+        '127.0.0.1',
+        certified.file('host_ed25519.pub'),
+      ]);
       lines = `@cert-authority * ${(await readFile(certified.file('ca.pub'), 'utf8')).split(' ').slice(0, 2).join(' ')}\n`;
       const config = await readFile(certified.file('sshd_config'), 'utf8');
       await writeFile(certified.file('sshd_config'), `${config}HostCertificate ${certified.file('host_ed25519-cert.pub')}\n`);
@@ -158,7 +174,10 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     };
 
     it('reports a login that is refused', async () => {
-      expect(await said({identity: sshd.file('stranger')})).toEqual(['authentication', expect.stringMatching(/refused the login|Permission denied/)]);
+      expect(await said({identity: sshd.file('stranger')})).toEqual([
+        'authentication',
+        expect.stringMatching(/refused the login|Permission denied/),
+      ]);
     });
 
     it('reports a key with a passphrase when no agent runs, without asking for it', async () => {
@@ -175,7 +194,10 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     });
 
     it('reports an identity that does not exist', async () => {
-      expect(await said({identity: path.join(folder, 'none')})).toEqual(['authentication', `web1: the key ${path.join(folder, 'none')} does not exist`]);
+      expect(await said({identity: path.join(folder, 'none')})).toEqual([
+        'authentication',
+        `web1: the key ${path.join(folder, 'none')} does not exist`,
+      ]);
     });
 
     it('uses an agent and never lends it to the host', async () => {
@@ -185,7 +207,11 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
         const {identity: _, ...ssh} = hostAt(sshd, {link, config}).ssh;
         const host = {...makeHost(), ssh};
         const env = plainEnv({SSH_AUTH_SOCK: agent.socket});
-        const shown = await attempt(host, async (open) => (await ask(open, 'echo "agent=$SSH_AUTH_SOCK display=$DISPLAY"')).stdout.toString(), env);
+        const shown = await attempt(
+          host,
+          async (open) => (await ask(open, 'echo "agent=$SSH_AUTH_SOCK display=$DISPLAY"')).stdout.toString(),
+          env,
+        );
         expect(shown).toBe('agent= display=\n');
       } finally {
         agent.stop();

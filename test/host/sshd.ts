@@ -9,7 +9,8 @@ import {setTimeout as sleep} from 'node:timers/promises';
 const program = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((file) => existsSync(file));
 
 /** Why there is no sshd to test against; undefined when there is. */
-export const sshdMissing: string | undefined = program === undefined ? 'sshd is not installed; run: node scripts/rig-packages.mjs' : undefined;
+export const sshdMissing: string | undefined =
+  program === undefined ? 'sshd is not installed; run: node scripts/rig-packages.mjs' : undefined;
 
 /** A real OpenSSH sshd on a loopback port, with keys and files of its own. */
 export interface Sshd {
@@ -55,7 +56,9 @@ export async function startSshd({config = [], keyTypes = ['ed25519']}: SshdOptio
   makeKey(file('stranger'));
   for (const type of keyTypes) makeKey(file(`host_${type}`), {type});
   const port = await findFreePort();
-  const hostKeys = await Promise.all(keyTypes.map(async (type) => (await readFile(file(`host_${type}.pub`), 'utf8')).split(' ').slice(0, 2).join(' ')));
+  const hostKeys = await Promise.all(
+    keyTypes.map(async (type) => (await readFile(file(`host_${type}.pub`), 'utf8')).split(' ').slice(0, 2).join(' ')),
+  );
   await writeFile(file('known_hosts'), hostKeys.map((key) => `[127.0.0.1]:${port} ${key}\n`).join(''));
   const lines = [
     ...config,

@@ -4,7 +4,7 @@ import {existsSync, mkdtempSync, symlinkSync} from 'node:fs';
 import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
-import {sendDelta, type Sent} from '../../src/lib/delivery/send-delta.js';
+import {type Sent, sendDelta} from '../../src/lib/delivery/send-delta.js';
 import {runChild} from '../../src/lib/host/child-exec.js';
 import {HostApp, type StageRequest} from '../../src/lib/host/host-app.js';
 import type {Link} from '../../src/lib/host/link.js';
@@ -43,7 +43,9 @@ export const shells: readonly Shell[] = [
   {name: 'dash', words: ['dash'] as const, env: plainEnv()},
   {name: 'bash', words: ['bash', '--posix'] as const, env: plainEnv()},
   ...(busybox === undefined ? [] : [{name: 'busybox', words: [path.join(busybox, 'sh')] as const, env: plainEnv({PATH: busybox})}]),
-  ...(isRoot && has('setpriv') ? [{name: 'dash for an ordinary user', words: ['dash'] as const, env: plainEnv({HOME: '/'}), uid: 65_534}] : []),
+  ...(isRoot && has('setpriv')
+    ? [{name: 'dash for an ordinary user', words: ['dash'] as const, env: plainEnv({HOME: '/'}), uid: 65_534}]
+    : []),
 ].filter((shell) => path.isAbsolute(shell.words[0]) || has(shell.words[0]));
 
 /** A link that gives the verbs to `shell` instead of /bin/sh; `before` is shell text that runs first, as rc files do. */
@@ -115,7 +117,16 @@ export class Site {
     const source = path.join(this.folder, `tree-${++this.trees}`);
     await mkdir(source);
     await writeTree(source, spec);
-    const saved = await createSnapshot({source, app: 'shop', ignore: [], labels: {}, store: this.store, now: () => Date.now(), signal: patiently, allowEmpty: true});
+    const saved = await createSnapshot({
+      source,
+      app: 'shop',
+      ignore: [],
+      labels: {},
+      store: this.store,
+      now: () => Date.now(),
+      signal: patiently,
+      allowEmpty: true,
+    });
     return saved.record.id;
   }
 
@@ -123,7 +134,10 @@ export class Site {
     return this.store.delta(base, id, patiently);
   }
 
-  async send(id: SnapshotId, {base, links = {}, app = this.app}: {base?: SnapshotId; links?: Record<string, string>; app?: HostApp} = {}): Promise<Sent> {
+  async send(
+    id: SnapshotId,
+    {base, links = {}, app = this.app}: {base?: SnapshotId; links?: Record<string, string>; app?: HostApp} = {},
+  ): Promise<Sent> {
     const delta = await this.delta(base, id);
     return sendDelta({host: app, delta, unpackedBytes: delta.unpackedBytes, links, onProgress: () => undefined});
   }
@@ -166,7 +180,8 @@ async function writeTree(folder: string, spec: TreeSpec): Promise<void> {
     else if ('to' in what) await symlink(what.to, at);
     else if (what.text !== undefined) await writeFile(at, what.text);
   }
-  for (const [name, what] of Object.entries(spec)) if (typeof what === 'object' && 'mode' in what) await chmod(path.join(folder, name), what.mode);
+  for (const [name, what] of Object.entries(spec))
+    if (typeof what === 'object' && 'mode' in what) await chmod(path.join(folder, name), what.mode);
 }
 
 /** Every path below a folder, as `mode text`, `mode/`, or `-> target`; sorted. */
@@ -192,4 +207,3 @@ export function digestOf(bytes: Buffer): string {
 export function listIncoming(site: Site): Promise<string[]> {
   return readdir(site.at('.drover', 'incoming'));
 }
-

@@ -3,7 +3,7 @@ import {chmod, lstat, readdir, readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {Readable} from 'node:stream';
 import {afterEach, describe, expect, it} from 'vitest';
-import {isRoot, linkWith, listIncoming, readTree, type Shell, shells, Site, type TreeSpec} from './verb-site.js';
+import {isRoot, linkWith, listIncoming, readTree, type Shell, Site, shells, type TreeSpec} from './verb-site.js';
 
 const odd: TreeSpec = {
   'plain.txt': 'one',
@@ -25,10 +25,24 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
 
   it('brings a tree whole, with exact modes and no name changed', async () => {
     site = await Site.make(shell);
-    const id = await site.stage({...odd, 'bin/run': {mode: 0o755, text: '#!/bin/sh\n'}, 'private': {mode: 0o500, text: 'x'}, 'empty': {mode: 0o750}, 'empty-file': '', 'latest': {to: 'ünï/çødé ☃'}});
+    const id = await site.stage({
+      ...odd,
+      'bin/run': {mode: 0o755, text: '#!/bin/sh\n'},
+      private: {mode: 0o500, text: 'x'},
+      empty: {mode: 0o750},
+      'empty-file': '',
+      latest: {to: 'ünï/çødé ☃'},
+    });
     const tree = await readTree(site.at('releases', id));
     for (const [name, text] of Object.entries(odd)) expect(tree[name], name).toBe(`444 ${text}`);
-    expect(tree).toMatchObject({'bin/run': '555 #!/bin/sh\n', bin: '555/', private: '500 x', empty: '550/', 'empty-file': '444 ', latest: '-> ünï/çødé ☃'});
+    expect(tree).toMatchObject({
+      'bin/run': '555 #!/bin/sh\n',
+      bin: '555/',
+      private: '500 x',
+      empty: '550/',
+      'empty-file': '444 ',
+      latest: '-> ünï/çødé ☃',
+    });
     expect(Object.keys(tree)).toHaveLength(Object.keys(odd).length + 11);
     expect(((await lstat(site.at('releases', id))).mode & 0o7777).toString(8)).toBe('555');
     expect(await listIncoming(site)).toEqual([]);
@@ -97,7 +111,11 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     const base = await site.stage({'config/x': '1', 'a/b/y': '1'}, {links});
     const id = await site.stage({'config/x': '2', 'a/b/y': '1'}, {base, links});
     for (const release of [base, id]) {
-      expect(await readTree(site.at('releases', release))).toMatchObject({uploads: '-> ../../shared/up loads', 'config/env': '-> ../../../shared/env', 'a/b/c': '-> ../../../../shared/deep'});
+      expect(await readTree(site.at('releases', release))).toMatchObject({
+        uploads: '-> ../../shared/up loads',
+        'config/env': '-> ../../../shared/env',
+        'a/b/c': '-> ../../../../shared/deep',
+      });
       expect(await readFile(site.at('releases', release, 'config/env'), 'utf8')).toBe('SECRET');
       await site.app.verify(release);
     }
@@ -108,8 +126,14 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
   it('refuses links that would hide a path, or have no folder', async () => {
     site = await Site.make(shell);
     const id = await site.snapshot({'config/x': '1', into: {to: 'config'}});
-    await expect(site.send(id, {links: {config: 'shared/config'}})).rejects.toMatchObject({failure: 'unsafe', message: expect.stringContaining('has a path config of its own')});
-    await expect(site.send(id, {links: {'none/x': 'shared/x'}})).rejects.toMatchObject({failure: 'unsafe', message: expect.stringContaining('has no folder none')});
+    await expect(site.send(id, {links: {config: 'shared/config'}})).rejects.toMatchObject({
+      failure: 'unsafe',
+      message: expect.stringContaining('has a path config of its own'),
+    });
+    await expect(site.send(id, {links: {'none/x': 'shared/x'}})).rejects.toMatchObject({
+      failure: 'unsafe',
+      message: expect.stringContaining('has no folder none'),
+    });
     await expect(site.send(id, {links: {'into/y': 'shared/x'}})).rejects.toMatchObject({failure: 'unsafe'});
     expect(await readdir(site.at('releases'))).toEqual([]);
   });
@@ -145,7 +169,9 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     const wrong = other.request(delta);
     await other.app.stageOpen(wrong);
     await other.app.stagePut(wrong, 0, Readable.from([Buffer.alloc(half, 'z')]), {idleMs: 10_000, totalMs: 10_000});
-    await expect(other.app.stagePut(wrong, 7, Readable.from([Buffer.from('x')]), {idleMs: 10_000, totalMs: 10_000})).rejects.toMatchObject({failure: 'conflict'});
+    await expect(other.app.stagePut(wrong, 7, Readable.from([Buffer.from('x')]), {idleMs: 10_000, totalMs: 10_000})).rejects.toMatchObject({
+      failure: 'conflict',
+    });
     await expect(other.app.stageCommit(wrong, {})).rejects.toMatchObject({failure: 'damaged', code: 'integrity'});
     expect(await readdir(other.at('releases'))).toEqual([]);
     await other.remove();
@@ -171,7 +197,10 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     await harm('chmod 4555 a/g', 'chmod 555 a/g');
     await harm('ln -sfn a/g l', 'ln -sfn a/f l');
     await harm('mkfifo p', 'rm p');
-    await harm('rm -f "back\\\\slash"; printf z >backslash; chmod 444 backslash', 'rm -f backslash; printf z >"back\\\\slash"; chmod 444 "back\\\\slash"');
+    await harm(
+      'rm -f "back\\\\slash"; printf z >backslash; chmod 444 backslash',
+      'rm -f backslash; printf z >"back\\\\slash"; chmod 444 "back\\\\slash"',
+    );
   });
 });
 
@@ -214,7 +243,12 @@ describe('staging', () => {
     const mute = new Readable({read: () => undefined});
     mute.push(Buffer.from('begin'));
     const dead = site.app.stagePut(request, 0, mute, {idleMs: 60_000, totalMs: 60_000}).catch((error: Error) => error.message);
-    while ((await readFile(path.join(site.at('.drover', 'incoming'), `${id.slice(0, 16)}-${delta.digest.slice(0, 16)}.delta`), 'utf8').catch(() => '')) === '') await new Promise((resolve) => setTimeout(resolve, 20));
+    while (
+      (await readFile(path.join(site.at('.drover', 'incoming'), `${id.slice(0, 16)}-${delta.digest.slice(0, 16)}.delta`), 'utf8').catch(
+        () => '',
+      )) === ''
+    )
+      await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await site.app.stageOpen(request)).toMatchObject({kind: 'part', bytes: 5});
     expect(await dead).toContain('killed by SIGKILL');
     expect(await site.send(id)).toMatchObject({kind: 'staged'});

@@ -1,10 +1,10 @@
-import {gzipSync} from 'node:zlib';
-import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {createReadStream} from 'node:fs';
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
+import {gzipSync} from 'node:zlib';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
-import {digestOf, isRoot, listIncoming, readTree, type Shell, shells, Site} from './verb-site.js';
+import {digestOf, isRoot, listIncoming, readTree, type Shell, Site, shells} from './verb-site.js';
 
 interface RawEntry {
   readonly name: string;
@@ -34,7 +34,11 @@ function packEntry({name, type = '0', mode = 0o444, text = '', target = ''}: Raw
   header.write('ustar  \0', 257, 'latin1');
   octal(1, 329, 8);
   octal(3, 337, 8);
-  octal(header.reduce((sum, byte) => sum + byte, 0), 148, 7);
+  octal(
+    header.reduce((sum, byte) => sum + byte, 0),
+    148,
+    7,
+  );
   header[155] = 0x20;
   return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
 }
@@ -64,12 +68,19 @@ describe.each(shells)('a delta that was tampered with, under $name', (shell: She
     Promise.all([readFile(site.at('.drover', 'manifests', base), 'utf8'), manifestOf(site, id)]).then(([old, now]) => {
       const [was, is] = [old, now].map((text) => text.split('\n').filter((line) => line !== ''));
       if (from === undefined || was === undefined || is === undefined) return {gone: '', fresh: now};
-      const lines = (list: string[], without: string[]): string => list.filter((line) => !without.includes(line)).map((line) => `${line}\n`).join('');
+      const lines = (list: string[], without: string[]): string =>
+        list
+          .filter((line) => !without.includes(line))
+          .map((line) => `${line}\n`)
+          .join('');
       return {gone: lines(was, is), fresh: lines(is, was)};
     });
 
   /** Sends a delta of our own making, whose digest is right. */
-  async function deliver(entries: readonly RawEntry[], {whole = false, tail = Buffer.alloc(0)}: {whole?: boolean; tail?: Buffer} = {}): Promise<void> {
+  async function deliver(
+    entries: readonly RawEntry[],
+    {whole = false, tail = Buffer.alloc(0)}: {whole?: boolean; tail?: Buffer} = {},
+  ): Promise<void> {
     const bytes = Buffer.concat([gzipSync(Buffer.concat([...entries.map(packEntry), Buffer.alloc(1024)])), tail]);
     const file = path.join(site.folder, 'tampered.tgz');
     await writeFile(file, bytes);
@@ -106,7 +117,17 @@ describe.each(shells)('a delta that was tampered with, under $name', (shell: She
 
   it('is refused with entries outside the tree', async () => {
     const entries = await good();
-    for (const name of ['../planted', '/tmp/drover-planted', 'planted', 'tree/../planted', 'manifest', 'tree/../../../planted', 'errors', 'tree/planted/../../x']) await refuses([...entries, {name, text: 'x'}]);
+    for (const name of [
+      '../planted',
+      '/tmp/drover-planted',
+      'planted',
+      'tree/../planted',
+      'manifest',
+      'tree/../../../planted',
+      'errors',
+      'tree/planted/../../x',
+    ])
+      await refuses([...entries, {name, text: 'x'}]);
   });
 
   it('is refused with a file too many, one too few, another content or another mode', async () => {
@@ -144,7 +165,12 @@ describe.each(shells)('a delta that was tampered with, under $name', (shell: She
   it('is refused with links that lead out, and nothing is written through them', async () => {
     const entries = await good();
     for (const target of [victim, '../../../../../victim', `../../../../releases/${base}`]) {
-      await refuses([...entries, {name: 'tree/door', type: '2', target}, {name: 'tree/door/planted', text: 'x'}, {name: 'tree/door/file', text: 'x'}]);
+      await refuses([
+        ...entries,
+        {name: 'tree/door', type: '2', target},
+        {name: 'tree/door/planted', text: 'x'},
+        {name: 'tree/door/file', text: 'x'},
+      ]);
       await refuses([{name: 'tree', type: '2', target}, ...entries, {name: 'tree/planted', text: 'x'}]);
     }
     await refuses([...entries.slice(0, 3), {name: 'tree/changed', type: '2', target: `${victim}/file`}]);
@@ -198,7 +224,10 @@ describe.each(shells)('a delta that was tampered with, under $name', (shell: She
     await refuses(all.slice(0, -1), whole);
     await refuses([...all.slice(0, -1), {name: 'tree/into', type: '2', target: '.'}], whole);
     await refuses([...all.slice(0, -1), {name: 'tree/into', type: '2', target: victim}], whole);
-    await refuses([...all.filter(({name}) => name !== 'tree/sub'), {name: 'tree/sub', type: '5', mode: 0o2755}, {name: 'tree/.hidden', text: ''}], whole);
+    await refuses(
+      [...all.filter(({name}) => name !== 'tree/sub'), {name: 'tree/sub', type: '5', mode: 0o2755}, {name: 'tree/.hidden', text: ''}],
+      whole,
+    );
     await deliver(all, whole);
     await site.app.verify(id);
   });

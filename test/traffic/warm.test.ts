@@ -93,11 +93,11 @@ describe.each(links)('warmHost() with %s', (via, open) => {
   });
 
   it('measures the cold pass and the warm one, and the hits', async () => {
-    const result = await warm(makeCache(60), {until: {kind: 'hit', ratio: 0.98}}, {link: open()});
+    const result = await warm(makeCache(200), {until: {kind: 'hit', ratio: 0.98}}, {link: open()});
     expect(result).toMatchObject({outcome: 'warmed', cold: {asked: 3, failed: 0, hitRatio: 0}, warm: {hitRatio: 1}, hitRatio: 1});
     expect(result.passes).toHaveLength(2);
-    expect(result.cold.p50Ms).toBeGreaterThanOrEqual(60);
-    expect(result.warm?.p95Ms).toBeLessThan(60);
+    expect(result.cold.p50Ms).toBeGreaterThanOrEqual(200);
+    expect(result.warm?.p95Ms).toBeLessThan(200);
   });
 
   it('never asks faster than the rate, in any second', async () => {
@@ -113,8 +113,8 @@ describe.each(links)('warmHost() with %s', (via, open) => {
     );
     expect(times).toHaveLength(24);
     const busiest = Math.max(...times.map((from) => times.filter((time) => time >= from && time < from + 1_000).length));
-    // One more than ten: a request may reach the server some milliseconds after it was begun.
-    expect(busiest).toBeLessThanOrEqual(11);
+    // Through the link each request is paced by itself, and one may reach the server some milliseconds after it was begun.
+    expect(busiest).toBeLessThanOrEqual(via === 'curl' ? 10 : 11);
   });
 
   it('never has more requests open than the concurrency', async () => {
@@ -190,9 +190,9 @@ describe('the end of warming', () => {
   });
 
   it('goes on until a pass takes nearly as long as the one before', async () => {
-    const delays = [80, 80, 80, 40, 40, 40, 20, 20, 20, 20, 20, 20];
+    const delays = [800, 800, 800, 400, 400, 400, 200, 200, 200, 200, 200, 200];
     const result = await warm(
-      (_, response) => void setTimeout(() => response.end(), delays.shift() ?? 20),
+      (_, response) => void setTimeout(() => response.end(), delays.shift() ?? 200),
       {until: {kind: 'converged', ratio: 0.8}},
       {link: dial()},
     );

@@ -2,12 +2,13 @@ import {writeFile} from 'node:fs/promises';
 import {hostname, userInfo} from 'node:os';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
+import {printable} from '../errors/printable.js';
 import {createEmitter} from '../events/emitter.js';
 import type {RunKind} from '../events/event.js';
 import {type OpenedSinks, openSinks} from '../events/open-sinks.js';
 import {createRunId} from '../events/run-id.js';
 import type {LinkOpener} from '../host/link.js';
-import {createLinkOpener} from '../host/open-link.js';
+import {createLinkOpener, createPrintingOpener} from '../host/open-link.js';
 import type {Project} from '../inventory/app.js';
 import type {Inventory} from '../inventory/host.js';
 import {digestPlan} from '../operations/plan-text.js';
@@ -30,6 +31,7 @@ export interface RunFlags {
   readonly quiet: boolean;
   readonly reason: string;
   readonly json?: boolean | undefined;
+  readonly 'dry-run'?: boolean | undefined;
 }
 
 /** What a run's work gets besides the world. */
@@ -63,7 +65,8 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const {project, inventory, flags, env, work, render, json} = request;
   const terminal = inspectTerminal(env);
   const stateDir = stateDirectory(env);
-  const recorded = request.command !== 'health' && request.command !== 'status';
+  const dry = flags['dry-run'] === true;
+  const recorded = request.command !== 'health' && request.command !== 'status' && !dry;
   const run = createRunId({now: Date.now, random: Math.random});
   const interrupt = listenForInterrupt((line) => process.stderr.write(`\n${line}\n`));
   const mode = flags.quiet || flags.events === '-' ? 'silent' : terminal.mode;
@@ -86,7 +89,8 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     random: Math.random,
     ...ndjson,
   });
-  const links = createLinkOpener({env, runtimeDirectory: runtimeDirectory(env)});
+  const real = createLinkOpener({env, runtimeDirectory: runtimeDirectory(env)});
+  const links = dry ? createPrintingOpener(real, (line) => process.stdout.write(`${printable(line)}\n`)) : real;
   const world: World = {
     project,
     inventory,

@@ -1,4 +1,4 @@
-import {Args, Flags} from '@oclif/core';
+import {Flags} from '@oclif/core';
 import {DroverError} from '../errors/drover-error.js';
 import {parseDuration} from '../inventory/duration.js';
 
@@ -51,10 +51,10 @@ export const fanOutFlags = {
   reason: Flags.string({description: 'why, for the lease and the record', default: '', helpGroup: 'RUN'}),
 };
 
-export const approvalFlags = {
-  yes: Flags.boolean({char: 'y', description: 'do not ask', helpGroup: 'RUN'}),
+export const dryRunFlags = {
+  'dry-run': Flags.boolean({description: 'read what is there, print what would be asked of each host, change nothing', helpGroup: 'RUN'}),
 };
 
-export const appArgument = {
-  app: Args.string({description: 'the app; may be left out when the project has one'}),
+export const approvalFlags = {
+  yes: Flags.boolean({char: 'y', description: 'do not ask', helpGroup: 'RUN'}),
 };

@@ -77,7 +77,7 @@ async function needsOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts): Prom
   return keys.some((key) => key.kind === 'foreign') && !keys.some((key) => key.kind === 'private');
 }
 
-/** The same door for a dry run. */
-export function createPrintingOpener(print: (line: string) => void): LinkOpener {
-  return {open: async (host) => new PrintingLink(host, print), drop: async () => undefined, closeAll: async () => undefined};
+/** The same door for a dry run: reads through `real`, prints the rest. */
+export function createPrintingOpener(real: LinkOpener, print: (line: string) => void): LinkOpener {
+  return {...real, open: async (host) => new PrintingLink(host, print, (signal) => real.open(host, signal))};
 }

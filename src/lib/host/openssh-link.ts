@@ -2,12 +2,13 @@ import {spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {rm} from 'node:fs/promises';
 import path from 'node:path';
-import {Duplex} from 'node:stream';
+import type {Duplex} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {execa} from 'execa';
 import type {Host} from '../inventory/host.js';
 import {ChannelGate} from './channel-gate.js';
 import {runChild} from './child-exec.js';
+import {ChildStream} from './child-stream.js';
 import {dialError, nameTarget} from './dial-error.js';
 import {lostResult} from './exec-streams.js';
 import {hostKeyFamilies} from './host-key.js';
@@ -154,9 +155,7 @@ class OpensshLink implements Link {
       detached: true,
       env: this.env,
     });
-    const stream = Duplex.from({readable: child.stdout, writable: child.stdin});
-    stream.on('error', () => undefined);
-    stream.once('close', () => child.kill('SIGTERM'));
+    const stream = new ChildStream(child);
     return new Promise((resolve, reject) => {
       let said = '';
       let open = false;

@@ -75,14 +75,14 @@ export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: Abo
   // OpenSSH takes ~ from the user database, whatever HOME says.
   const home = userInfo().homedir;
   const expand = (file: string): string => (file.startsWith('~/') ? path.join(home, file.slice(2)) : file);
-  const agent = one('identityagent') ?? 'SSH_AUTH_SOCK';
+  const agent = values.has('identityagent') ? one('identityagent') : 'SSH_AUTH_SOCK';
   return {
     hostname: one('hostname') ?? host.name,
     port: Number(one('port') ?? 22),
     user: one('user') ?? '',
     identityFiles: (values.get('identityfile') ?? []).map(expand),
     identitiesOnly: one('identitiesonly') === 'yes',
-    agent: agent === 'SSH_AUTH_SOCK' ? env.SSH_AUTH_SOCK : expand(agent),
+    agent: agent === undefined ? undefined : agent === 'SSH_AUTH_SOCK' ? env.SSH_AUTH_SOCK : expand(agent),
     knownHostsFiles: [...splitFiles(one('userknownhostsfile')), ...splitFiles(one('globalknownhostsfile'))].map(expand),
     hostKeyAlias: one('hostkeyalias'),
     addressFamily: one('addressfamily') ?? 'any',

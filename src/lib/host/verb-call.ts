@@ -49,7 +49,7 @@ export async function callVerb(link: Link, call: VerbCall): Promise<string> {
     maxOutputBytes: call.maxReplyBytes ?? usualReplyBytes,
     signal: call.signal,
   });
-  if (link.kind === 'printing') return '';
+  if (link.kind === 'printing' && result.stdout.length === 0) return '';
   return readReply(link, call, nonce, result);
 }
 

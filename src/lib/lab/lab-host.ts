@@ -82,7 +82,7 @@ export async function openLabHost(options: LabHostOptions): Promise<LabHost> {
   const ssh = sshd.endpoint;
 
   const unplug = async () => {
-    const closing = [service?.close(), sshd?.close()];
+    const closing = [service, sshd].flatMap((open): readonly Promise<void>[] => (open === undefined ? [] : [open.close()]));
     service = undefined;
     sshd = undefined;
     await Promise.all(closing);

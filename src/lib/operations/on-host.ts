@@ -1,5 +1,3 @@
-import type {ErrorCode} from '../errors/codes.js';
-import {DroverError} from '../errors/drover-error.js';
 import type {Step} from '../events/event.js';
 import {type RetryPolicy, retryTransient} from '../fanout/retry.js';
 import {HostApp} from '../host/host-app.js';
@@ -69,10 +67,4 @@ export async function runStep<T>(world: World, options: StepOptions<T>): Promise
 
 export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** The code of a failure on purpose; bugs and aborts are thrown on. */
-export function expectCode(error: unknown): ErrorCode {
-  if (error instanceof DroverError) return error.code;
-  throw error;
 }

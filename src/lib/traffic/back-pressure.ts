@@ -22,6 +22,7 @@ export class BackPressure {
   #share = 1;
   #inRow = 0;
   #total = 0;
+  #meanMs?: number;
 
   constructor(wantedPerSecond: number) {
     this.#wantedPerSecond = wantedPerSecond;
@@ -31,6 +32,11 @@ export class BackPressure {
     return this.#wantedPerSecond * this.#share;
   }
 
+  /** How long an answer of the last batch took; undefined before the first. */
+  get meanMs(): number | undefined {
+    return this.#meanMs;
+  }
+
   /** How often it was pressed. */
   get total(): number {
     return this.#total;
@@ -38,6 +44,7 @@ export class BackPressure {
 
   /** Takes in one batch; milliseconds to wait before the next. */
   assess(samples: readonly WarmSample[]): number {
+    if (samples.length > 0) this.#meanMs = samples.reduce((sum, {ms}) => sum + ms, 0) / samples.length;
     const pushedBack = samples.some((sample) => sample.kind === 'answered' && (sample.status === 429 || sample.status === 503));
     const times = samples
       .filter((sample) => sample.kind === 'answered' && readCacheVerdict(sample.headers) !== 'hit')

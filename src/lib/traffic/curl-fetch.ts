@@ -1,81 +1,93 @@
 import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
-import {cacheHeaders} from './cache-verdict.js';
+import {curlProgram, noCurlStatus} from './curl-program.js';
+import {readCurlReply} from './curl-reply.js';
+import {type Burst, findPeriod, type RateWindow} from './rate-window.js';
 import {runRemoteProgram} from './remote-program.js';
 import {requestTimeoutMs, type WarmBatch, type WarmSample, warmHeaders} from './warm-fetch.js';
-
-const noCurlStatus = 3;
-
-/**
- * Lanes that run beside each other, each asking for its share of the paths one after the other. A lane begins a request no sooner
- * than `gap` after it began the one before, and the lanes begin `step` apart, so that the rate holds without options of
- * newer curls (--rate, --parallel). One line per answer, shorter than a pipe's atomic write.
- */
-const program = `
-lane() {
-  printf '%s' "$share" | while IFS= read -r line; do
-    [ "$(date +%s)" -le "$end" ] || break
-    { sleep "$gap" || sleep 1; } </dev/null >/dev/null 2>&1 &
-    pacer=$!
-    printf '%surl = "http://%s:%s%s"\\n' "$config" "$address" "$port" "\${line#* }" | curl -q -K - 2>&1 |
-      awk -v number="\${line%% *}" '
-        {sub(/\\r$/, "")}
-        tolower($0) ~ /^(drover |curl: |${cacheHeaders.join(':|')}:)/ {text = text "\\t" substr($0, 1, 300)}
-        END {print number text}'
-    wait "$pacer"
-  done
-}
-main() {
-  command -v curl >/dev/null 2>&1 || return ${noCurlStatus}
-  LC_ALL=C
-  export LC_ALL
-  address=\${DROVER_LOCAL_ADDRESS:-127.0.0.1}
-  case $address in *:*) address="[$address]" ;; esac
-  end=$(($(date +%s) + seconds))
-  config='' number=0
-  while IFS= read -r line && [ -n "$line" ]; do config="$config$line
-"; done
-  while IFS= read -r line; do
-    eval "share_$((number % lanes))=\\"\\\${share_$((number % lanes)):-}\\$number \\$line
-\\""
-    number=$((number + 1))
-  done
-  number=0
-  while [ "$number" -lt "$lanes" ]; do
-    eval "share=\\\${share_$number:-}"
-    lane &
-    number=$((number + 1))
-    [ "$number" -eq "$lanes" ] || sleep "$step" 2>/dev/null || sleep 1
-  done
-  wait
-}
-`;
+import {planSlices, type WarmLane, type WarmSlice} from './warm-slices.js';
 
 /**
- * Asks with the host's own curl, straight to the host's own port. Gives a sample for each path that was asked within the budget,
- * in any order; undefined when the host has no curl. Throws when the reply is lost.
+ * Asks with the host's own curl, straight to the host's own port. Gives a sample for each path, in their order, but for those that the
+ * deadline cut off; undefined when the host has no curl. No more requests begin in a second than the rate (rounded up) and what
+ * `window` knows of the last batches allow, but they come as bursts on connections that are used again, not evenly; and because
+ * a burst counts until a second after its end, slow answers keep it below the rate, by about a fifth.
+ * Throws when the reply is lost.
  */
-export async function fetchWithCurl(batch: WarmBatch): Promise<readonly WarmSample[] | undefined> {
+export async function fetchWithCurl(
+  batch: WarmBatch,
+  {now, window}: {readonly now: () => number; readonly window: RateWindow},
+): Promise<readonly WarmSample[] | undefined> {
   const {link, settings, paths, ratePerSecond, budgetMs, signal} = batch;
-  const lanes = Math.max(1, Math.min(batch.concurrency, paths.length));
+  const period = findPeriod(ratePerSecond);
+  const lanes = planSlices(batch);
   const reply = await runRemoteProgram({
     link,
     label: `warm ${paths.length} URLs with curl`,
-    program,
+    program: curlProgram,
     values: {
       port: String(settings.port),
-      lanes: String(lanes),
-      gap: (lanes / ratePerSecond).toFixed(3),
-      step: (1 / ratePerSecond).toFixed(3),
-      seconds: String(Math.max(1, Math.ceil(budgetMs / 1000))),
+      period: formatSeconds(period.ms),
+      seconds: formatSeconds(budgetMs),
     },
-    payload: `${[...writeConfig(settings, budgetMs), '', ...paths.map(escapeConfig)].join('\n')}\n`,
-    timeoutMs: budgetMs + requestTimeoutMs + 15_000,
+    payload: `${[...writeConfig(settings, budgetMs), '', ...writeLanes(lanes, findWaits(lanes, {ratePerSecond, window, nowMs: now()}))].join('\n')}\n`,
+    timeoutMs: budgetMs + requestTimeoutMs,
     maxOutputBytes: 8192 + paths.length * 4096,
     signal,
   });
   if (reply.status === noCurlStatus) return undefined;
-  return reply.body.split('\n').flatMap((line) => readSample(line, paths));
+  const answers = readCurlReply(reply.body, paths);
+  const nowMs = now();
+  window.add(
+    lanes.flatMap((lane) => listBursts(lane, {answers, nowMs})),
+    ratePerSecond,
+    nowMs,
+  );
+  return [...answers.values()];
+}
+
+/** Waits of the first slices of each lane: the first of all lanes, then the second of all… */
+function findWaits(
+  lanes: readonly WarmLane[],
+  {ratePerSecond, window, nowMs}: {ratePerSecond: number; window: RateWindow; nowMs: number},
+): ReadonlyMap<WarmSlice, number> {
+  const rounds = Math.max(...lanes.map(({open}) => open));
+  const first = Array.from({length: rounds}, (_, round) =>
+    lanes.flatMap(({open, slices}) => (round < open ? slices.slice(round, round + 1) : [])),
+  );
+  const slices = first.flat();
+  const waitsMs = window.findWaitsMs(
+    slices.map(({paths}) => paths.length),
+    ratePerSecond,
+    nowMs,
+  );
+  return new Map(slices.map((slice, place) => [slice, waitsMs[place] ?? 0]));
+}
+
+/** When each slice of a lane had ended at the latest: the later ones of the lane took at least as long as their answers. */
+function listBursts({slices}: WarmLane, {answers, nowMs}: {answers: ReadonlyMap<number, WarmSample>; nowMs: number}): readonly Burst[] {
+  let atMs = nowMs;
+  return slices.toReversed().map(({first, paths}) => {
+    const burst = {urls: paths.length, atMs};
+    for (const place of paths.keys()) atMs -= answers.get(first + place)?.ms ?? 0;
+    return burst;
+  });
+}
+
+function writeLanes(lanes: readonly WarmLane[], waitsMs: ReadonlyMap<WarmSlice, number>): readonly string[] {
+  return lanes.flatMap(({open, slices}) => {
+    const waits = slices.slice(0, open).map((slice) => formatSeconds(waitsMs.get(slice) ?? 0));
+    return [waits.join(' '), ...slices.map(writeSlice), ''];
+  });
+}
+
+function writeSlice({first, paths}: WarmSlice): string {
+  return [first, ...paths.map(escapeConfig)].join('\t');
+}
+
+/** Without a fraction where there is none, for a `sleep` that knows none. */
+function formatSeconds(ms: number): string {
+  return String(Math.ceil(ms) / 1000);
 }
 
 function writeConfig(settings: WarmBatch['settings'], budgetMs: number): string[] {
@@ -88,8 +100,8 @@ function writeConfig(settings: WarmBatch['settings'], budgetMs: number): string[
     'noproxy = "*"',
     'output = "/dev/null"',
     'dump-header = "-"',
+    'stderr = "-"',
     `max-time = ${maxSeconds}`,
-    `write-out = ${quote('\ndrover %{http_code} %{time_total}\n')}`,
   ];
   for (const [name, value] of Object.entries(warmHeaders(settings))) {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || /[\r\n\0]/.test(value)) {
@@ -110,25 +122,5 @@ function quote(text: string): string {
 }
 
 function escapeConfig(text: string): string {
-  return text.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n');
-}
-
-function readSample(line: string, paths: readonly string[]): WarmSample[] {
-  const [number, ...fields] = line.split('\t');
-  const path = /^\d+$/.test(number ?? '') ? paths[Number(number)] : undefined;
-  if (path === undefined) return [];
-  const headers: Record<string, string> = {};
-  let why = 'curl gave no answer';
-  let measured: RegExpExecArray | null = null;
-  for (const field of fields) {
-    const header = /^([\w-]+):\s*(.*)$/.exec(field);
-    const name = header?.[1]?.toLowerCase() ?? '';
-    if (name === 'curl') why = header?.[2] ?? why;
-    else if (header !== null) headers[name] = headers[name] === undefined ? (header[2] ?? '') : `${headers[name]}, ${header[2]}`;
-    measured = /^drover (\d{3}) ([\d.,]+)$/.exec(field) ?? measured;
-  }
-  const ms = Number(measured?.[2]?.replace(',', '.') ?? 0) * 1000;
-  const status = Number(measured?.[1] ?? 0);
-  const whole = status !== 0 && !fields.some((field) => field.startsWith('curl: '));
-  return [whole ? {kind: 'answered', path, ms, headers, status} : {kind: 'failed', path, ms, headers, why}];
+  return text.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }

@@ -36,7 +36,7 @@ export function createHaproxyBalancer({drain, balancerHosts, open, sleep, admitT
   const search = (host: Host): SeatSearch => ({host, balancers, backend: drain.backend, servers: drain.servers});
 
   const takeSeats = async (host: Host, signal: AbortSignal): Promise<readonly Seat[]> => {
-    const seats = await findSeats(search(host), await readBackends(balancers, signal));
+    const seats = findSeats(search(host), await readBackends(balancers, signal));
     if (seats.length > 0) return seats;
     const names = balancers.map((balancer) => balancer.host.name).join(', ') || 'any balancer';
     throw new DroverError({

@@ -14,6 +14,8 @@ export interface WarmBatch {
   readonly paths: readonly string[];
   readonly ratePerSecond: number;
   readonly concurrency: number;
+  /** How long one answer is thought to take. */
+  readonly expectedMs: number;
   /** No request is begun after this. */
   readonly budgetMs: number;
   readonly signal: AbortSignal;

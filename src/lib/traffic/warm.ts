@@ -5,6 +5,7 @@ import {BackPressure} from './back-pressure.js';
 import {fetchWithCurl} from './curl-fetch.js';
 import {fetchThroughDial} from './dial-fetch.js';
 import {type Pause, pause} from './pause.js';
+import {RateWindow} from './rate-window.js';
 import type {WarmSample} from './warm-fetch.js';
 import {describeFailure, summarizePass, type WarmPass} from './warm-pass.js';
 
@@ -46,6 +47,9 @@ export interface WarmResult {
 type Verdict = {readonly kind: 'again'} | {readonly kind: 'end'; readonly met: boolean; readonly why?: string};
 
 const batchSeconds = 2;
+/** The first batch is short: how long answers take is only guessed. */
+const firstBatchSeconds = 0.5;
+const guessedMs = 50;
 const shownFailures = 20;
 
 /**
@@ -56,10 +60,11 @@ export async function warmHost(task: WarmTask): Promise<WarmResult> {
   const {host, settings, now} = task;
   const startedAt = now();
   const pressure = new BackPressure(settings.ratePerSecond);
+  const window = new RateWindow();
   const passes: WarmPass[] = [];
   let via: 'curl' | 'dial' = 'curl';
   while (true) {
-    const run = await runPass({...task, via, pressure, endsAt: startedAt + settings.deadlineMs});
+    const run = await runPass({...task, via, pressure, window, endsAt: startedAt + settings.deadlineMs});
     via = run.via;
     const pass = summarizePass(run.samples, run.wallMs, run.samples.length === task.urls.length);
     passes.push(pass);
@@ -84,20 +89,29 @@ export async function warmHost(task: WarmTask): Promise<WarmResult> {
   }
 }
 
-type PassTask = WarmTask & {readonly via: 'curl' | 'dial'; readonly pressure: BackPressure; readonly endsAt: number};
+interface PassTask extends WarmTask {
+  readonly via: 'curl' | 'dial';
+  readonly pressure: BackPressure;
+  readonly window: RateWindow;
+  readonly endsAt: number;
+}
 
 async function runPass(task: PassTask): Promise<{samples: readonly WarmSample[]; via: 'curl' | 'dial'; wallMs: number}> {
-  const {urls, pressure, endsAt, settings, link, signal, now, sleep = pause} = task;
+  const {urls, pressure, window, endsAt, settings, link, signal, now, sleep = pause} = task;
+  const {concurrency} = settings;
   const startedAt = now();
   const samples: WarmSample[] = [];
   let {via} = task;
   let next = 0;
   while (next < urls.length && now() < endsAt) {
-    const {ratePerSecond} = pressure;
-    const size = Math.max(settings.concurrency, Math.ceil(ratePerSecond * batchSeconds));
-    const paths = urls.slice(next, next + size);
-    const batch = {link, settings, paths, ratePerSecond, concurrency: settings.concurrency, budgetMs: Math.ceil(endsAt - now()), signal};
-    const byCurl = via === 'curl' ? await fetchWithCurl(batch) : undefined;
+    const {ratePerSecond, meanMs} = pressure;
+    const expectedMs = meanMs ?? guessedMs;
+    const seconds = meanMs === undefined ? firstBatchSeconds : batchSeconds;
+    const perSecond = Math.min(ratePerSecond, (concurrency * 1000) / expectedMs);
+    const paths = urls.slice(next, next + Math.max(concurrency, Math.ceil(perSecond * seconds)));
+    const budgetMs = Math.max(1, Math.ceil(endsAt - now()));
+    const batch = {link, settings, paths, ratePerSecond, concurrency, expectedMs, budgetMs, signal};
+    const byCurl = via === 'curl' ? await fetchWithCurl(batch, {now, window}) : undefined;
     if (byCurl === undefined) via = 'dial';
     const found = byCurl ?? (await fetchThroughDial(batch, {now, sleep}));
     samples.push(...found);

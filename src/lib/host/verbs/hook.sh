@@ -19,17 +19,20 @@ limit=${max:-65536}
 deadline=${seconds:-60}
 
 # The first `limit` bytes are written as they come, so that they are there even when a daemon keeps the pipe open; of what is more the end is
-# kept. All is read, so that a flood neither blocks the command nor fills the disk.
+# kept. All is read, so that a flood neither blocks the command nor fills the disk. Our own end of the pipe serves for a mark after the
+# command's last byte.
+command exec 7<>"$work/out" 6<"$work/out" || fail 18 "cannot write to $work"
 {
   (
     # shellcheck disable=SC3045 # dash, bash and ash have it
     ulimit -c 0
-    ulimit -f $((limit / 512 + 1))
+    ulimit -f $((limit / 512 + 2))
     exec cat
   ) >"$work/kept"
   tail -c 16384 >"$work/tail"
-} <"$work/out" 2>/dev/null &
+} <&6 >/dev/null 2>&1 6<&- 7>&- &
 reader=$!
+command exec 6<&-
 (
   umask 022
   trap - HUP PIPE
@@ -41,7 +44,7 @@ reader=$!
     exec setsid /bin/sh "$work/command"
   fi
   exec /bin/sh "$work/command"
-) </dev/null >"$work/out" 2>&1 &
+) </dev/null >"$work/out" 2>&1 7>&- &
 child=$!
 
 # end_session SIGNAL: the command's group, and whatever else of its session has a group of its own.
@@ -62,14 +65,18 @@ end_session() {
   end_session TERM
   sleep 2
   end_session KILL
-) </dev/null >/dev/null 2>&1 &
+) </dev/null >/dev/null 2>&1 7>&- &
 watcher=$!
 wait "$child"
 status=$?
-if [ -f "$work/late" ]; then wait "$watcher"; else kill "$watcher" 2>/dev/null; fi
-# A daemon that the command left behind may hold the pipe: what was printed so far is enough.
+# KILL: a bash that gets TERM just after its fork runs the EXIT trap of its parent.
+if [ -f "$work/late" ]; then wait "$watcher"; else kill -KILL "$watcher" 2>/dev/null; fi
+# The reader ends with the pipe, unless a daemon that the command left behind holds it: then what came before the mark is enough.
+printf '%s' "$nonce" >&7
+command exec 7>&-
 tries=0
-while kill -0 "$reader" 2>/dev/null && [ "$tries" -lt 10 ]; do
+while kill -0 "$reader" 2>/dev/null && [ "$tries" -lt 100 ]; do
+  case $(tail -c 4096 "$work/kept" 2>/dev/null | tr '\0' ' ') in *"$nonce"*) break ;; esac
   sleep 0.05 2>/dev/null || sleep 1
   tries=$((tries + 1))
 done
@@ -80,6 +87,15 @@ fi
 printf 'hook-status %s\n' "$status"
 [ ! -f "$work/late" ] || printf 'hook-late %s\n' "$deadline"
 printf 'output\n'
-head -c "$limit" "$work/kept"
-[ "$(wc -c <"$work/kept")" -le "$limit" ] || { printf '\n[… output left out here …]\n' && cat "$work/tail"; }
+# strip_mark FILE: the file without the mark.
+strip_mark() {
+  if [ "$(tail -c ${#nonce} "$1" | tr '\0' ' ')" = "$nonce" ]; then
+    head -c $(($(wc -c <"$1") - ${#nonce})) "$1"
+  else
+    sed "s/$nonce//" "$1"
+  fi
+}
+strip_mark "$work/kept" >"$work/stripped"
+head -c "$limit" "$work/stripped"
+[ "$(wc -c <"$work/stripped")" -le "$limit" ] || { printf '\n[… output left out here …]\n' && strip_mark "$work/tail"; }
 exit 0

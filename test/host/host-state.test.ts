@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import {describe, expect, it} from 'vitest';
+import {type HostState, parseHostState, provenReleases, rollbackTarget} from '../../src/lib/host/host-state.js';
+
+const [a, b, c] = ['a', 'b', 'c'].map((letter) => letter.repeat(64)) as [string, string, string];
+
+/** A journal of `run event detail` lines. */
+function after(lines: readonly string[], more: Partial<HostState> = {}): HostState {
+  const body = lines.map((line, index) => `journal 2026-11-21T00:00:${String(index).padStart(2, '0')}Z ${index} ${line}\n`).join('');
+  const releases = [a, b, c].map((id) => `release ${id}\n`).join('');
+  return {...parseHostState(`missing\nepoch 3\n${releases}${body}`), ...more};
+}
+
+const deploy = (run: string, from: string, to: string): string[] => [
+  `${run} intent ${from} ${to}`,
+  `${run} switched ${from} ${to}`,
+  `${run} confirmed ${to}`,
+];
+
+describe('parseHostState', () => {
+  it('reads all that a host says', () => {
+    const state = parseHostState(
+      [
+        'missing flock tar',
+        'uptime 12',
+        'epoch 7',
+        ...['lease-run run-2', 'lease-owner ana b', 'lease-reason  why not ', 'lease-left 42'],
+        `current ${b}`,
+        `release ${a}`,
+        `release ${b}`,
+        'open-run run-2',
+        'decision run-1 confirmed',
+        'decision run-2 reverted',
+        'something new',
+        `journal 2026-11-21T00:00:00Z 7 run-2 intent  ${b}`,
+        'journal torn',
+        '',
+      ].join('\n'),
+    );
+    expect(state).toEqual({
+      fresh: false,
+      missing: ['flock', 'tar'],
+      unsafe: undefined,
+      live: b,
+      releases: [a, b],
+      epoch: 7,
+      lease: {run: 'run-2', owner: 'ana b', reason: ' why not ', leftSeconds: 42},
+      openRuns: ['run-2'],
+      decisions: new Map([
+        ['run-1', 'confirmed'],
+        ['run-2', 'reverted'],
+      ]),
+      journal: [{at: '2026-11-21T00:00:00Z', epoch: '7', run: 'run-2', event: 'intent', detail: ` ${b}`}],
+    });
+  });
+
+  it('reads a host that was never pushed to', () => {
+    expect(parseHostState('missing\nfresh yes\n')).toMatchObject({
+      fresh: true,
+      missing: [],
+      live: undefined,
+      epoch: 0,
+      lease: undefined,
+      releases: [],
+    });
+  });
+
+  it('takes any text without failing', () => {
+    fc.assert(fc.property(fc.string(), (text) => parseHostState(text).releases.length >= 0));
+  });
+});
+
+describe('rollbackTarget', () => {
+  it('is the release that was confirmed before the live one', () => {
+    expect(rollbackTarget(after([...deploy('1', '', a), ...deploy('2', a, b)], {live: b}))).toEqual({kind: 'release', id: a});
+  });
+
+  it('is none on the first release', () => {
+    expect(rollbackTarget(after(deploy('1', '', a), {live: a}))).toEqual({kind: 'none'});
+    expect(rollbackTarget(after([]))).toEqual({kind: 'none'});
+  });
+
+  it('never is a release that was not confirmed here, or is gone', () => {
+    const lines = [...deploy('1', '', a), '2 intent a b', '2 switched a b', ...deploy('3', b, c)];
+    expect(rollbackTarget(after(lines, {live: c}))).toEqual({kind: 'release', id: a});
+    expect(rollbackTarget(after(lines, {live: c, releases: [b, c]}))).toEqual({kind: 'none'});
+  });
+
+  it('is a no-op the second time, until something is deployed', () => {
+    const back = [...deploy('1', '', a), ...deploy('2', a, b), ...deploy('3', b, a), '3 rolled-back '];
+    expect(rollbackTarget(after(back, {live: a}))).toEqual({kind: 'already', run: '3'});
+    expect(rollbackTarget(after([...back, ...deploy('4', a, c)], {live: c}))).toEqual({kind: 'release', id: a});
+  });
+
+  it('is a no-op after a run that failed and was reverted', () => {
+    const lines = [...deploy('1', '', a), ...deploy('2', a, b), `3 intent ${b} ${c}`, `3 switched ${b} ${c}`, `3 reverted ${c} ${b}`];
+    expect(rollbackTarget(after(lines, {live: b}))).toEqual({kind: 'already', run: '3'});
+  });
+
+  it('undoes a release that is live and not yet confirmed', () => {
+    expect(rollbackTarget(after([...deploy('1', '', a), `2 intent ${a} ${b}`, `2 switched ${a} ${b}`], {live: b}))).toEqual({
+      kind: 'release',
+      id: a,
+    });
+  });
+});
+
+describe('provenReleases', () => {
+  it('are those that were confirmed here and are here', () => {
+    expect(provenReleases(after([...deploy('1', '', a), `2 intent ${a} ${b}`, ...deploy('3', a, c)], {releases: [a, b]}))).toEqual([a]);
+  });
+});
