@@ -5,7 +5,7 @@ import {type HostState, parseHostState, provenReleases, rollbackTarget} from '..
 const [a, b, c] = ['a', 'b', 'c'].map((letter) => letter.repeat(64)) as [string, string, string];
 
 /** A journal of `run event detail` lines. */
-function after(lines: readonly string[], more: Partial<HostState> = {}): HostState {
+function journaled(lines: readonly string[], more: Partial<HostState> = {}): HostState {
   const body = lines.map((line, index) => `journal 2026-11-21T00:00:${String(index).padStart(2, '0')}Z ${index} ${line}\n`).join('');
   const releases = [a, b, c].map((id) => `release ${id}\n`).join('');
   return {...parseHostState(`missing\nepoch 3\n${releases}${body}`), ...more};
@@ -72,33 +72,33 @@ describe('parseHostState', () => {
 
 describe('rollbackTarget', () => {
   it('is the release that was confirmed before the live one', () => {
-    expect(rollbackTarget(after([...deploy('1', '', a), ...deploy('2', a, b)], {live: b}))).toEqual({kind: 'release', id: a});
+    expect(rollbackTarget(journaled([...deploy('1', '', a), ...deploy('2', a, b)], {live: b}))).toEqual({kind: 'release', id: a});
   });
 
   it('is none on the first release', () => {
-    expect(rollbackTarget(after(deploy('1', '', a), {live: a}))).toEqual({kind: 'none'});
-    expect(rollbackTarget(after([]))).toEqual({kind: 'none'});
+    expect(rollbackTarget(journaled(deploy('1', '', a), {live: a}))).toEqual({kind: 'none'});
+    expect(rollbackTarget(journaled([]))).toEqual({kind: 'none'});
   });
 
   it('never is a release that was not confirmed here, or is gone', () => {
     const lines = [...deploy('1', '', a), '2 intent a b', '2 switched a b', ...deploy('3', b, c)];
-    expect(rollbackTarget(after(lines, {live: c}))).toEqual({kind: 'release', id: a});
-    expect(rollbackTarget(after(lines, {live: c, releases: [b, c]}))).toEqual({kind: 'none'});
+    expect(rollbackTarget(journaled(lines, {live: c}))).toEqual({kind: 'release', id: a});
+    expect(rollbackTarget(journaled(lines, {live: c, releases: [b, c]}))).toEqual({kind: 'none'});
   });
 
   it('is a no-op the second time, until something is deployed', () => {
     const back = [...deploy('1', '', a), ...deploy('2', a, b), ...deploy('3', b, a), '3 rolled-back '];
-    expect(rollbackTarget(after(back, {live: a}))).toEqual({kind: 'already', run: '3'});
-    expect(rollbackTarget(after([...back, ...deploy('4', a, c)], {live: c}))).toEqual({kind: 'release', id: a});
+    expect(rollbackTarget(journaled(back, {live: a}))).toEqual({kind: 'already', run: '3'});
+    expect(rollbackTarget(journaled([...back, ...deploy('4', a, c)], {live: c}))).toEqual({kind: 'release', id: a});
   });
 
-  it('is a no-op after a run that failed and was reverted', () => {
+  it('goes back past a run that failed and was reverted, as on the hosts that the run never reached', () => {
     const lines = [...deploy('1', '', a), ...deploy('2', a, b), `3 intent ${b} ${c}`, `3 switched ${b} ${c}`, `3 reverted ${c} ${b}`];
-    expect(rollbackTarget(after(lines, {live: b}))).toEqual({kind: 'already', run: '3'});
+    expect(rollbackTarget(journaled(lines, {live: b}))).toEqual({kind: 'release', id: a});
   });
 
   it('undoes a release that is live and not yet confirmed', () => {
-    expect(rollbackTarget(after([...deploy('1', '', a), `2 intent ${a} ${b}`, `2 switched ${a} ${b}`], {live: b}))).toEqual({
+    expect(rollbackTarget(journaled([...deploy('1', '', a), `2 intent ${a} ${b}`, `2 switched ${a} ${b}`], {live: b}))).toEqual({
       kind: 'release',
       id: a,
     });
@@ -107,6 +107,6 @@ describe('rollbackTarget', () => {
 
 describe('provenReleases', () => {
   it('are those that were confirmed here and are here', () => {
-    expect(provenReleases(after([...deploy('1', '', a), `2 intent ${a} ${b}`, ...deploy('3', a, c)], {releases: [a, b]}))).toEqual([a]);
+    expect(provenReleases(journaled([...deploy('1', '', a), `2 intent ${a} ${b}`, ...deploy('3', a, c)], {releases: [a, b]}))).toEqual([a]);
   });
 });

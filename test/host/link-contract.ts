@@ -1,11 +1,12 @@
 import {createHash, randomBytes} from 'node:crypto';
 import {mkdtemp, rm} from 'node:fs/promises';
-import {createServer, type Server} from 'node:net';
+import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {Readable} from 'node:stream';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ExecRequest, ExecResult, Link} from '../../src/lib/host/link.js';
+import {listen, makeStaleSocket} from './sockets.js';
 import {patiently} from './some-host.js';
 import {findFreePort} from './sshd.js';
 
@@ -197,7 +198,7 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
 
     it('rejects a refused target as unreachable', async () => {
       const stale = path.join(folder, 'stale.sock');
-      await makeStaleSocket(stale);
+      makeStaleSocket(stale);
       for (const target of [
         {kind: 'tcp', host: '127.0.0.1', port: await findFreePort()},
         {kind: 'unix', path: path.join(folder, 'none.sock')},
@@ -233,20 +234,4 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
       await other.close();
     });
   });
-}
-
-function listen(server: Server, at: {port: number; host: string} | {path: string}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(at, resolve);
-  });
-}
-
-/** A socket file that nobody listens on. */
-async function makeStaleSocket(file: string): Promise<void> {
-  const {spawnSync} = await import('node:child_process');
-  spawnSync(process.execPath, [
-    '-e',
-    `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`,
-  ]);
 }

@@ -1,4 +1,4 @@
-import {mkdtemp, rm} from 'node:fs/promises';
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
@@ -54,7 +54,6 @@ describe.skipIf(sshdMissing !== undefined)(`over a real sshd${sshdMissing === un
     proxy = await startProxy(sshd.port);
     runtimeDirectory = await mkdtemp(path.join(tmpdir(), 'drover-run-'));
     knownHosts = sshd.file('known_alias');
-    const {writeFile} = await import('node:fs/promises');
     await writeFile(knownHosts, [sshd.port, proxy.port].map((port) => `[127.0.0.1]:${port} ${sshd.hostKeys[0]}\n`).join(''));
   });
   afterAll(async () => {
@@ -86,28 +85,26 @@ describe.skipIf(sshdMissing !== undefined)(`over a real sshd${sshdMissing === un
     }
   });
 
-  it.each(['ssh', 'openssh'] as const)(
-    '%s notices a frozen connection by itself',
-    async (link) => {
-      const frozen = await startProxy(sshd.port);
-      const {writeFile} = await import('node:fs/promises');
-      await writeFile(`${knownHosts}-frozen`, `[127.0.0.1]:${frozen.port} ${sshd.hostKeys[0]}\n`);
-      const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});
-      try {
-        const to = await opener.open(hostAt(sshd, {link, port: frozen.port, knownHosts: `${knownHosts}-frozen`}), patiently);
+  it('notices a frozen connection by itself', async () => {
+    const ends = await Promise.all(
+      (['ssh', 'openssh'] as const).map(async (link) => {
+        const frozen = await startProxy(sshd.port);
+        const file = sshd.file(`known_frozen_${link}`);
+        await writeFile(file, `[127.0.0.1]:${frozen.port} ${sshd.hostKeys[0]}\n`);
+        const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});
+        const to = await opener.open(hostAt(sshd, {link, port: frozen.port, knownHosts: file}), patiently);
         const {exit} = await ask(to, 'echo ready; exec sleep 90', {
           idleTimeoutMs: 60_000,
           totalTimeoutMs: 60_000,
           onOutput: () => frozen.freeze(),
         });
-        expect(exit.kind).toBe('lost');
-      } finally {
         await frozen.close();
         await opener.closeAll();
-      }
-    },
-    60_000,
-  );
+        return exit.kind;
+      }),
+    );
+    expect(ends).toEqual(['lost', 'lost']);
+  }, 60_000);
 
   it('opens one connection per host, and a new one after it was dropped', async () => {
     const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});

@@ -1,12 +1,12 @@
 import {spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {existsSync, mkdtempSync, symlinkSync} from 'node:fs';
-import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile} from 'node:fs/promises';
+import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {type Sent, sendDelta} from '../../src/lib/delivery/send-delta.js';
 import {runChild} from '../../src/lib/host/child-exec.js';
-import {HostApp, type StageRequest} from '../../src/lib/host/host-app.js';
+import {type Fence, HostApp, type StageRequest} from '../../src/lib/host/host-app.js';
 import type {Link} from '../../src/lib/host/link.js';
 import {createSnapshot} from '../../src/lib/snapshot/create-snapshot.js';
 import {openDirectoryStore} from '../../src/lib/snapshot/directory-store.js';
@@ -151,6 +151,20 @@ export class Site {
 
   request(delta: Delta): StageRequest {
     return {id: delta.snapshot, base: delta.base, delta, unpackedBytes: delta.unpackedBytes, files: delta.files};
+  }
+
+  /** The lease for a run from one release to another. */
+  async lease(run: string, from: string | undefined, to: string, more: {ttl?: number; plan?: string} = {}): Promise<Fence> {
+    const {ttl = 60, plan = `{"run":"${run}"}`} = more;
+    return {run, epoch: await this.app.lease({run, owner: 'ana', reason: 'deploy "b"; $(x)', ttlSeconds: ttl, plan, from, to})};
+  }
+
+  /** A whole deploy. */
+  async deploy(run: string, from: string | undefined, to: string): Promise<void> {
+    const fence = await this.lease(run, from, to);
+    await this.app.switchTo(fence, {from, to, confirmSeconds: 0, restart: ''});
+    await this.app.confirm(fence, to);
+    await this.app.release(fence, 'converged');
   }
 
   /** What `current` leads to; undefined when it leads nowhere. */

@@ -4,49 +4,14 @@ import path from 'node:path';
 import {gzipSync} from 'node:zlib';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
+import {packEntry, type RawEntry} from './raw-tar.js';
 import {digestOf, isRoot, listIncoming, readTree, type Shell, Site, shells} from './verb-site.js';
-
-interface RawEntry {
-  readonly name: string;
-  /** `0` file, `1` hard link, `2` symbolic link, `3` character device, `5` folder, `6` pipe. */
-  readonly type?: string;
-  readonly mode?: number;
-  readonly text?: string;
-  readonly target?: string;
-}
-
-/** A tar entry of any kind, however wrong. */
-function packEntry({name, type = '0', mode = 0o444, text = '', target = ''}: RawEntry): Buffer {
-  const header = Buffer.alloc(512);
-  const bytes = Buffer.from(text);
-  const octal = (value: number, at: number, length: number): void => {
-    header.write(value.toString(8).padStart(length - 1, '0'), at, 'latin1');
-  };
-  header.write(name, 0, 100);
-  octal(mode, 100, 8);
-  octal(0, 108, 8);
-  octal(0, 116, 8);
-  octal(bytes.length, 124, 12);
-  octal(0, 136, 12);
-  header.write('        ', 148);
-  header.write(type, 156);
-  header.write(target, 157, 100);
-  header.write('ustar  \0', 257, 'latin1');
-  octal(1, 329, 8);
-  octal(3, 337, 8);
-  octal(
-    header.reduce((sum, byte) => sum + byte, 0),
-    148,
-    7,
-  );
-  header[155] = 0x20;
-  return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
-}
 
 const before = {same: 'same', changed: 'old', 'sub/file': 'inner', gone: 'bye', into: {to: 'sub'}} as const;
 const after = {same: 'same', changed: 'new', 'sub/file': 'inner', added: 'fresh', into: {to: 'sub'}} as const;
 
-describe.each(shells)('a delta that was tampered with, under $name', (shell: Shell) => {
+// GNU and BusyBox each have their own tar; bash would only use the first again.
+describe.each(shells.filter(({name}) => name !== 'bash'))('a delta that was tampered with, under $name', (shell: Shell) => {
   let site: Site;
   let base: SnapshotId;
   let id: SnapshotId;
@@ -65,7 +30,7 @@ describe.each(shells)('a delta that was tampered with, under $name', (shell: She
   afterEach(() => site.remove());
 
   const lists = (from: SnapshotId | undefined): Promise<{gone: string; fresh: string}> =>
-    Promise.all([readFile(site.at('.drover', 'manifests', base), 'utf8'), manifestOf(site, id)]).then(([old, now]) => {
+    Promise.all([readFile(site.at('.drover', 'manifests', base), 'utf8'), manifestOf(id)]).then(([old, now]) => {
       const [was, is] = [old, now].map((text) => text.split('\n').filter((line) => line !== ''));
       if (from === undefined || was === undefined || is === undefined) return {gone: '', fresh: now};
       const lines = (list: string[], without: string[]): string =>
@@ -233,7 +198,7 @@ describe.each(shells)('a delta that was tampered with, under $name', (shell: She
   });
 });
 
-async function manifestOf(site: Site, id: SnapshotId): Promise<string> {
+async function manifestOf(id: SnapshotId): Promise<string> {
   const other = await Site.make();
   try {
     const same = await other.stage(after);

@@ -11,7 +11,7 @@ import type {Answer} from './answer.js';
 import {listenForInterrupt} from './interrupt.js';
 import {inspectTerminal} from './terminal.js';
 
-const pages = 300;
+const pages = 200;
 const requestsPerSecond = 50;
 const program = fileURLToPath(new URL('../../../bin/run.js', import.meta.url));
 

@@ -87,14 +87,15 @@ function parseJournalLine(line: string): JournalLine[] {
 }
 
 /**
- * Where a plain `rollback` of this host leads: the release that was confirmed here before the live one. `already` names the run that
- * rolled back last when nothing was deployed since: rolling back twice is a no-op.
+ * Where a plain `rollback` of this host leads: the release that was confirmed here before the live one. `already` names the rollback that
+ * nothing was deployed after: rolling back twice is a no-op. A deploy that was taken back counts for nothing, so that all hosts of a fleet
+ * agree, whether the deploy had reached them or not.
  */
 export function rollbackTarget(
   state: HostState,
 ): {readonly kind: 'release'; readonly id: string} | {readonly kind: 'already'; readonly run: string} | {readonly kind: 'none'} {
-  const reverted = state.journal.findLast((line) => line.event === 'intent' || line.event === 'reverted' || line.event === 'rolled-back');
-  if (reverted !== undefined && reverted.event !== 'intent') return {kind: 'already', run: reverted.run};
+  const settled = state.journal.findLast((line) => line.event === 'confirmed' || line.event === 'rolled-back');
+  if (settled?.event === 'rolled-back') return {kind: 'already', run: settled.run};
   const complete = new Set(state.releases);
   const confirmed = state.journal.filter((line) => line.event === 'confirmed').map((line) => line.detail);
   const good = confirmed.findLast((id) => id !== state.live && complete.has(id));

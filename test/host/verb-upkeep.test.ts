@@ -1,0 +1,88 @@
+import {spawnSync} from 'node:child_process';
+import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
+import {afterEach, beforeEach, describe, expect, it} from 'vitest';
+import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
+import {isRoot, type Shell, Site, shells} from './verb-site.js';
+
+describe.each(shells)('upkeep under $name', (shell: Shell) => {
+  let site: Site;
+  let a: SnapshotId;
+  let b: SnapshotId;
+  beforeEach(async () => {
+    site = await Site.make(shell);
+    a = await site.stage({name: 'a'});
+    b = await site.stage({name: 'b'});
+  });
+  afterEach(() => site.remove());
+
+  it('keeps what must not be removed', async () => {
+    const ids = [a, b];
+    for (let number = 0; number < 6; number++) ids.push(await site.stage({name: `more ${number}`}));
+    await site.deploy('run-1', undefined, ids[0] as string);
+    await site.deploy('run-2', ids[0], ids[1] as string);
+    await site.lease('run-3', ids[1], ids[2] as string, {plan: `{"hosts":[{"to":"${ids[2]}"}]}`});
+    await mkdir(site.at('.drover', 'incoming', 'old.tree', 'sub'), {recursive: true});
+    if (shell.uid !== undefined) spawnSync('chown', ['-R', `${shell.uid}`, site.at('.drover', 'incoming')]);
+    spawnSync('touch', ['-d', '2001-01-01', site.at('.drover', 'incoming', 'old.tree')]);
+    const removed = await site.app.prune(2, [ids[3] as string]);
+    expect([...removed].sort()).toEqual([ids[4], ids[5]].sort());
+    expect([...(await site.app.readState()).releases].sort()).toEqual([ids[0], ids[1], ids[2], ids[3], ids[6], ids[7]].sort());
+    expect(await readdir(site.at('.drover', 'incoming'))).toEqual([]);
+    expect(await site.app.prune(2, [ids[3] as string])).toEqual([]);
+    await Promise.all([0, 1, 2, 3, 6, 7].map((index) => site.app.verify(ids[index] as string)));
+  });
+
+  it('goes on behind a journal line that a power cut has torn', async () => {
+    await site.deploy('run-1', undefined, a);
+    const file = site.at('.drover', 'journal');
+    await writeFile(file, `${await readFile(file, 'utf8')}2026-01-01T00:00:00Z 2 run-9 inte`);
+    await site.deploy('run-2', a, b);
+    expect((await site.app.readState()).journal.map(({event}) => event).slice(-5)).toEqual([
+      'leased',
+      'intent',
+      'switched',
+      'confirmed',
+      'ended',
+    ]);
+  });
+});
+
+describe.skipIf(!isRoot)('a full disk', () => {
+  it('does not keep a host from going back', async () => {
+    const site = await Site.make();
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=755', 'full', site.root]);
+    if (mounted.status !== 0) return site.remove();
+    try {
+      const a = await site.snapshot({name: 'a'});
+      const b = await site.snapshot({name: 'b'});
+      for (const id of [a, b]) {
+        const delta = await site.delta(undefined, id);
+        await mkdir(site.at('.drover', 'incoming'), {recursive: true, mode: 0o700});
+        await mkdir(site.at('releases'), {recursive: true});
+        const request = site.request(delta);
+        await writeFile(
+          site.at('.drover', 'incoming', `${id.slice(0, 16)}-${delta.digest.slice(0, 16)}.delta`),
+          await readFile(delta.path),
+        );
+        await mkdir(site.at('.drover', 'manifests'), {recursive: true});
+        await mkdir(site.at('.drover', 'runs'), {recursive: true});
+        await site.app.stageCommit(request, {});
+      }
+      const epoch = await site.app.lease({run: 'run-1', owner: 'ana', reason: '', ttlSeconds: 60, plan: '', from: undefined, to: a});
+      const fence = {run: 'run-1', epoch};
+      await site.app.switchTo(fence, {from: undefined, to: a, confirmSeconds: 0, restart: ''});
+      await site.app.confirm(fence, a);
+      const second = {run: 'run-2', epoch: 0};
+      await site.app.release(fence, 'converged');
+      second.epoch = await site.app.lease({run: 'run-2', owner: 'ana', reason: '', ttlSeconds: 60, plan: '', from: a, to: b});
+      await site.app.switchTo(second, {from: a, to: b, confirmSeconds: 0, restart: ''});
+      spawnSync('sh', ['-c', 'cat /dev/zero >"$1"', 'sh', site.at('filler')]);
+      await expect(site.app.note(second, 'draining', 'x'.repeat(10_000))).rejects.toMatchObject({failure: 'disk'});
+      expect(await site.app.revert(second)).toEqual({changed: true, live: a, from: b});
+      expect((await site.events()).at(-1)).toBe(`reverted ${b} ${a}`);
+    } finally {
+      spawnSync('umount', [site.root]);
+      await site.remove();
+    }
+  });
+});
