@@ -104,6 +104,19 @@ describe.skipIf(!hasCurl)("slices of the host's curl", () => {
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1_200);
   });
 
+  it('begin late rather than early when sleep knows no fractions', async () => {
+    const times: number[] = [];
+    const answer: RequestListener = (_, response) => {
+      times.push(performance.now());
+      response.end();
+    };
+    const real = spawnSync('sh', ['-c', 'command -v sleep'], {encoding: 'utf8'}).stdout.trim();
+    await writeFile(path.join(tools, 'sleep'), `#!/bin/sh\ncase $1 in *.*) exit 1 ;; esac\nexec ${real} "$1"\n`);
+    await chmod(path.join(tools, 'sleep'), 0o755);
+    await warm(answer, {ratePerSecond: 0.8}, {urls: ['/a']});
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1_200);
+  });
+
   it('take few connections', async () => {
     const sockets = new Set<unknown>();
     const answer: RequestListener = (request, response) => {

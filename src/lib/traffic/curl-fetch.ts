@@ -10,8 +10,8 @@ import {planSlices, type WarmLane, type WarmSlice} from './warm-slices.js';
 /**
  * Asks with the host's own curl, straight to the host's own port. Gives a sample for each path, in their order, but for those that the
  * deadline cut off; undefined when the host has no curl. No more requests begin in a second than the rate (rounded up) and what
- * `window` knows of the last batches allow, but they come as bursts on connections that are used again, not evenly; and because
- * a burst counts until a second after its end, slow answers keep it below the rate, by about a fifth.
+ * `window` knows of the last batches allow, but they come as bursts on connections that are used again, not evenly. A burst counts
+ * until a second after its end: where it lasts long because answers are slow, the rate falls short by as much.
  * Throws when the reply is lost.
  */
 export async function fetchWithCurl(
@@ -21,6 +21,7 @@ export async function fetchWithCurl(
   const {link, settings, paths, ratePerSecond, budgetMs, signal} = batch;
   const period = findPeriod(ratePerSecond);
   const lanes = planSlices(batch);
+  const waitsMs = findWaits(lanes, {ratePerSecond, window, nowMs: now()});
   const reply = await runRemoteProgram({
     link,
     label: `warm ${paths.length} URLs with curl`,
@@ -30,7 +31,7 @@ export async function fetchWithCurl(
       period: formatSeconds(period.ms),
       seconds: formatSeconds(budgetMs),
     },
-    payload: `${[...writeConfig(settings, budgetMs), '', ...writeLanes(lanes, findWaits(lanes, {ratePerSecond, window, nowMs: now()}))].join('\n')}\n`,
+    payload: `${[...writeConfig(settings, budgetMs), '', ...writeLanes(lanes, waitsMs)].join('\n')}\n`,
     timeoutMs: budgetMs + requestTimeoutMs,
     maxOutputBytes: 8192 + paths.length * 4096,
     signal,

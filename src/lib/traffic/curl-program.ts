@@ -30,18 +30,23 @@ write_slice() {
     number=$((number + 1))
   done
 }
+round_up() {
+  case $whole$1 in whole*.*) length=$((\${1%.*} + 1)) ;; *) length=$1 ;; esac
+}
 rest() {
-  sleep "$1" </dev/null >/dev/null 2>&1 &
+  round_up "$1"
+  sleep "$length" </dev/null >/dev/null 2>&1 &
   resting="$resting$! "
 }
 lane() {
   stopped='' curl='' resting=''
-  for wait in $1; do
-    if [ "$wait" = 0 ]; then resting="\${resting}0 "; else rest "$wait"; fi
+  for delay in $1; do
+    if [ "$delay" = 0 ]; then resting="\${resting}0 "; else rest "$delay"; fi
   done
   shift
   trap 'stopped=yes; [ -z "$curl" ] || kill "$curl"' TERM
-  sh -c 'trap "kill \\$nap" TERM; sleep "$1" & nap=$!; wait "$nap" && kill "$PPID"' sh "$seconds" </dev/null >/dev/null 2>&1 &
+  round_up "$seconds"
+  sh -c 'trap "kill \\$nap" TERM; sleep "$1" & nap=$!; wait "$nap" && kill "$PPID"' sh "$length" </dev/null >/dev/null 2>&1 &
   alarm=$!
   for slice do
     oldest=\${resting%% *}
@@ -62,9 +67,8 @@ main() {
   command -v curl >/dev/null 2>&1 || return ${noCurlStatus}
   LC_ALL=C
   export LC_ALL
-  sleep 0.01 2>/dev/null || for name in period seconds; do
-    eval "case \\$$name in *.*) $name=\\$((\\\${$name%.*} + 1)) ;; esac"
-  done
+  whole=''
+  sleep 0.01 2>/dev/null || whole=whole
   address=\${DROVER_LOCAL_ADDRESS:-127.0.0.1}
   case $address in *:*) address="[$address]" ;; esac
   tab=$(printf '\\t')
