@@ -120,8 +120,8 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
     });
 
     it('ends a command that gives no sign of life', async () => {
-      const {exit, stdout} = await ask(link, 'echo first; exec sleep 60', {idleTimeoutMs: 400});
-      expect(exit).toEqual({kind: 'timed-out', afterMs: 400, what: 'idle'});
+      const {exit, stdout} = await ask(link, 'echo first; exec sleep 60', {idleTimeoutMs: 1500});
+      expect(exit).toEqual({kind: 'timed-out', afterMs: 1500, what: 'idle'});
       expect(stdout.toString()).toBe('first\n');
     });
 

@@ -2,7 +2,7 @@ import {spawn, spawnSync} from 'node:child_process';
 import {chmod, copyFile, mkdtemp, readFile} from 'node:fs/promises';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {createLinkOpener} from '../../src/lib/host/open-link.js';
-import type {Host, SshSettings} from '../../src/lib/inventory/host.js';
+import type {SshSettings} from '../../src/lib/inventory/host.js';
 import {ask} from './link-contract.js';
 import {both, LoginBench} from './login-bench.js';
 import {hostAt, makeHost, patiently, plainEnv} from './some-host.js';

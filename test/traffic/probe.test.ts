@@ -161,6 +161,7 @@ describe.each(shells)('a run probe, /bin/sh being %s', (shell) => {
   beforeEach(() => mkdir(path.join(directory, 'current')));
 
   it('runs in the release, knows its host, and keeps the output', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell parameter, not a template
     const result = await probeOnce(run('echo "$DROVER_HOST in ${PWD##*/}"\necho "to stderr" >&2\ncat'), {link});
     expect(result).toMatchObject({ok: true, output: 'web1 in current\nto stderr'});
   });

@@ -26,7 +26,6 @@ function makeOnField(description: string, byDefault?: string) {
 
 const ending = {
   wait: durationField('wait', {description: 'How long to wait for sessions to end', default: '30s'}).optional(),
-  // biome-ignore lint/suspicious/noThenProperty: the word of drover.yml; this map is never awaited
   then: choiceField(['close', 'abort'], {
     description: 'What happens to sessions that are left: cut them, or give the host up',
     default: 'close',
