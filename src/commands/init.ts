@@ -6,7 +6,7 @@ export default class Init extends BaseCommand {
   static override summary = 'Write a first drover.yml and inventory.yml';
   static override description = `Two short files with comments, to be edited. Files that exist are never overwritten.
 
-Exit status: 0 written; 4 a file exists.`;
+Exit status: 0 written; 4 both exist already.`;
   static override examples = ['drover init'];
 
   protected async execute(): Promise<Answer> {

@@ -32,6 +32,7 @@ export interface RunFlags {
   readonly reason: string;
   readonly json?: boolean | undefined;
   readonly 'dry-run'?: boolean | undefined;
+  readonly 'plan-only'?: boolean | undefined;
 }
 
 /** What a run's work gets besides the world. */
@@ -66,11 +67,11 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const terminal = inspectTerminal(env);
   const stateDir = stateDirectory(env);
   const dry = flags['dry-run'] === true;
-  const recorded = request.command !== 'health' && request.command !== 'status' && !dry;
+  const recorded = request.command !== 'health' && request.command !== 'status' && !dry && flags['plan-only'] !== true;
   const run = createRunId({now: Date.now, random: Math.random});
   const interrupt = listenForInterrupt((line) => process.stderr.write(`\n${line}\n`));
   const mode = flags.quiet || flags.events === '-' ? 'silent' : terminal.mode;
-  const columns = (): number => process.stderr.columns ?? 80;
+  const columns = (): number => process.stderr.columns || 80;
   const reporter = new HeldSink(await openReporter({mode, stream: process.stderr, colour: terminal.errColour, columns, now: Date.now}));
   const model = createModelSink();
   const ndjson =
@@ -136,10 +137,7 @@ async function finish(
   try {
     return await work();
   } catch (error) {
-    if (error instanceof PlanOnly) {
-      await endRun(world, startedMs, 'refused', {code: 'refused'});
-      return error;
-    }
+    if (error instanceof PlanOnly) return error;
     if (interrupt.abandoned.aborted) return await endRun(world, startedMs, 'interrupted', {code: 'interrupted'});
     if (error instanceof DroverError) {
       for (const problem of error.problems)

@@ -25,7 +25,7 @@ hosts:
 ssh: {user: deploy}
 `;
 
-/** Writes the two files; never over one that exists. */
+/** Writes what is missing of the two files; never over one that exists. */
 export async function initProject(directory: string): Promise<Answer> {
   const files = [
     {name: 'drover.yml', text: projectText},
@@ -38,14 +38,18 @@ export async function initProject(directory: string): Promise<Answer> {
       written.push(name);
     } catch (error) {
       const {code} = error as NodeJS.ErrnoException;
-      const said = written.length === 0 ? '' : ` (${written.join(', ')} was written)`;
-      if (code === 'EEXIST')
-        throw new DroverError({code: 'refused', message: `${name} exists already${said}`, fix: 'edit it, or move it away first'});
-      throw new DroverError({code: 'refused', message: `cannot write ${name}: ${code}${said}`, fix: 'choose another folder'});
+      if (code === 'EEXIST') continue;
+      throw new DroverError({code: 'refused', message: `cannot write ${name}: ${code}`, fix: 'choose another folder'});
     }
   }
+  if (written.length === 0)
+    throw new DroverError({
+      code: 'refused',
+      message: 'drover.yml and inventory.yml exist already',
+      fix: 'edit them, or move them away first',
+    });
   return {
-    text: `wrote ${written.join(' and ')}\nnext: edit them, then: drover hosts && drover snapshot\n`,
+    text: `wrote ${written.join(' and ')}\nnext: edit, then: drover hosts && drover snapshot\n`,
     json: {schemaVersion: 1, written},
     exit: 0,
   };

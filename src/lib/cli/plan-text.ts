@@ -13,7 +13,7 @@ export function describePlan(plan: RolloutPlan, boundMs: number): string {
     moves.set(key, [...(moves.get(key) ?? []), name]);
   }
   const lines = [
-    `${plan.back === undefined ? plan.command : 'roll back'} ${plan.app}: ${plan.hosts.length} hosts, plan ${digestPlan(plan)}, at most ${formatDuration(boundMs)}`,
+    `${plan.back === undefined ? plan.command : 'roll back'} ${plan.app}: ${plan.hosts.length} ${plan.hosts.length === 1 ? 'host' : 'hosts'}, plan ${digestPlan(plan)}, at most ${formatDuration(boundMs)}`,
   ];
   for (const [move, names] of moves) lines.push(`  ${move}  ${foldHostSet(names)}`);
   plan.waves.forEach((wave, index) => {
@@ -21,7 +21,9 @@ export function describePlan(plan: RolloutPlan, boundMs: number): string {
   });
   const floors = Object.entries(plan.floors).map(([silo, floor]) => `${silo} ${floor}`);
   lines.push(`  each host: ${plan.steps.join(' > ')}`);
-  lines.push(`  floor: ${floors.join(', ')} in rotation; budget: ${plan.budget}; soak: ${formatDuration(plan.soakMs)}`);
+  lines.push(
+    `  floor: ${floors.join(', ')} in rotation; budget: ${plan.budget}${plan.soakMs === 0 ? '' : `; soak: ${formatDuration(plan.soakMs)}`}`,
+  );
   if (plan.confirmMs > 0) lines.push(`  a host that nobody confirms goes back by itself after ${formatDuration(plan.confirmMs)}`);
   return `${lines.map((line) => printable(line)).join('\n')}\n`;
 }

@@ -20,7 +20,8 @@ export function inspectTerminal(env: NodeJS.ProcessEnv): Terminal {
   const noColour = env.NO_COLOR !== undefined && env.NO_COLOR !== '';
   const colour = (isTty: boolean): boolean => !noColour && (forced || (isTty && !dumb));
   return {
-    outColumns: stdout.isTTY ? stdout.columns : undefined,
+    // A terminal that does not know its size says 0.
+    outColumns: stdout.isTTY ? stdout.columns || 80 : undefined,
     outColour: colour(stdout.isTTY === true),
     errColour: colour(stderr.isTTY === true),
     mode: stderr.isTTY === true && !dumb && !ci ? 'live' : 'plain',

@@ -17,8 +17,12 @@ function isParseError(error: Error): error is ParseError {
 
 /** oclif's parser errors in drover's words: one line, the value, the fix. Undefined for any other error. */
 export function describeUsage(error: Error): Problem | undefined {
-  if (!isParseError(error)) return undefined;
   const seeHelp = 'see --help';
+  if (!isParseError(error)) {
+    return 'oclif' in error
+      ? {code: 'usage', message: error.message.replace(/^Flag (--\S+) expects a value$/, '$1 needs a value'), fix: seeHelp}
+      : undefined;
+  }
   const unknown = error.flags?.[0];
   if (unknown !== undefined) {
     const closest = findClosest(unknown.replace(/^-+/, ''), Object.keys(error.parse.input?.flags ?? {}));

@@ -1,5 +1,6 @@
 import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
+import {formatDuration} from '../inventory/duration.js';
 import type {Host, Inventory} from '../inventory/host.js';
 import {matchExpression} from '../inventory/selection.js';
 import type {MoveStep, PlannedHost, RolloutPlan} from '../rollout/plan.js';
@@ -35,6 +36,7 @@ export function planRollout(
   },
 ): RolloutPlan {
   const {command, app, hosts, skip} = options;
+  refuseHastyConfirm(app);
   const floors: Record<string, number> = {};
   const members = hostsOfApp(world.inventory, app);
   for (const silo of new Set(hosts.map((host) => host.silo))) {
@@ -64,6 +66,17 @@ export function planRollout(
     confirmMs: app.roll.confirmMs,
     steps: stepsOfApp(app, command, skip),
   };
+}
+
+/** A host whose gate may take longer than its dead-man's switch would go back in the middle of the gate, and hide why it failed. */
+function refuseHastyConfirm(app: App): void {
+  const gateMs = app.health.reduce((longest, probe) => Math.max(longest, probe.deadlineMs), 0) + (app.warm?.deadlineMs ?? 0);
+  if (app.roll.confirmMs === 0 || app.roll.confirmMs > gateMs) return;
+  throw new DroverError({
+    code: 'refused',
+    message: `apps.${app.name}.roll.confirm is ${formatDuration(app.roll.confirmMs)}, but health and warming may take ${formatDuration(gateMs)}: hosts would go back in the middle`,
+    fix: 'raise confirm, or shorten their deadlines',
+  });
 }
 
 /**

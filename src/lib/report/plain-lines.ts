@@ -61,7 +61,7 @@ export function createPlainLines({stream, colour}: {readonly stream: Writable; r
       if (line !== undefined) write(event.at, line);
       if (event.kind === 'host-ended' && line === undefined && hosts > fewHosts) endedWell.push(event.host);
       if (event.kind === 'wave-started' || event.kind === 'run-started') lastProgressMs = Date.parse(event.at);
-      if (Date.parse(event.at) - lastProgressMs >= progressEveryMs && progress.running > 0) writeProgress(event.at);
+      if (hosts > fewHosts && Date.parse(event.at) - lastProgressMs >= progressEveryMs && progress.running > 0) writeProgress(event.at);
     },
     close: () => Promise.resolve(),
   };
