@@ -1,4 +1,4 @@
-import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {chmod, mkdtemp, readFile, readlink, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
@@ -103,5 +103,29 @@ describe('the commands on the practice fleet', {timeout: 120_000}, () => {
     const ended = await drover('resume', '--yes');
     expect(ended.status).toBe(4);
     expect(ended.stderr).toContain('no host knows of an unfinished run; nothing to resume');
+  });
+
+  it('deploy stages a release anew that was altered on the host, and does without a base that was', async () => {
+    const releases = path.join(dir, 'hosts', 'web1', 'site', 'releases');
+    const alter = async (id: string): Promise<void> => {
+      const file = path.join(releases, id, 'sitemap.xml');
+      await chmod(file, 0o644);
+      await writeFile(file, 'altered\n');
+    };
+    const live = (await readlink(path.join(dir, 'hosts', 'web1', 'site', 'current'))).replace('releases/', '');
+    await writeFile(path.join(dir, 'content', 'extra.txt'), 'other\n');
+    const id = (await drover('snapshot')).stdout.trim();
+    await drover('push', '--hosts', 'web1');
+    await chmod(path.join(releases, id), 0o755);
+    await rm(path.join(releases, id, 'sitemap.xml'));
+    await alter(live);
+    const ended = await drover('deploy', '--hosts', 'web1', '--yes', '--json');
+    expect(ended.status, ended.stdout).toBe(0);
+    expect(ended.stdout).toContain('is damaged: staging without it');
+    expect(await readFile(path.join(releases, id, 'sitemap.xml'), 'utf8')).toContain('<urlset');
+    expect((await drover('deploy', '--all', '--yes')).status).toBe(0);
+    const back = await drover('rollback', '--all', '--yes');
+    expect(back.status, back.stderr).toBe(9);
+    expect(back.stderr).toContain('web1');
   });
 });

@@ -4,7 +4,8 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
 import {type Shell, Site, shells} from './verb-site.js';
 
-describe.each(shells)("the dead-man's switch under $name", (shell: Shell) => {
+// The watcher itself always runs under /bin/sh.
+describe.each(shells.filter(({name}) => name !== 'bash'))("the dead-man's switch under $name", (shell: Shell) => {
   let site: Site;
   let a: SnapshotId;
   let b: SnapshotId;

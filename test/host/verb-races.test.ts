@@ -11,7 +11,7 @@ async function settle<T>(work: Promise<T>): Promise<T | string> {
   });
 }
 
-describe.each(shells)('races under $name', (shell: Shell) => {
+describe.each(shells.filter(({uid}) => uid === undefined))('races under $name', (shell: Shell) => {
   it('confirm and dead-man never both win', async () => {
     const site = await Site.make(shell);
     const a = await site.stage({name: 'a'});
@@ -24,7 +24,6 @@ describe.each(shells)('races under $name', (shell: Shell) => {
       const fence = {run, epoch: await site.app.lease({run, owner: 'ana', reason: '', ttlSeconds: 60, plan: 'x', from, to})};
       await site.app.switchTo(fence, {from, to, confirmSeconds: 300, restart: ''});
       // The watcher of this very switch, at the end of its patience.
-      const user = shell.uid === undefined ? {} : {uid: shell.uid, gid: shell.uid};
       const race = async (): Promise<void> => {
         const words = [
           '-c',
@@ -38,7 +37,7 @@ describe.each(shells)('races under $name', (shell: Shell) => {
           '0',
           'shop',
         ];
-        await once(spawn('/bin/sh', words, {stdio: 'ignore', ...user}), 'exit');
+        await once(spawn('/bin/sh', words, {stdio: 'ignore'}), 'exit');
       };
       const [ended] = await Promise.all([settle(site.app.confirm(fence, to)), race()]);
       const events = (await site.events()).slice(-3);

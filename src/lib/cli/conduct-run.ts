@@ -64,6 +64,13 @@ export interface RunRequest {
  */
 export async function conductRun(request: RunRequest): Promise<Answer> {
   const {project, inventory, flags, env, work, render, json} = request;
+  if (flags.events === '-' && flags.json === true) {
+    throw new DroverError({
+      code: 'usage',
+      message: 'use --json or --events -, not both: each wants standard output',
+      fix: 'write the events to a file',
+    });
+  }
   const terminal = inspectTerminal(env);
   const stateDir = stateDirectory(env);
   const dry = flags['dry-run'] === true;

@@ -139,6 +139,11 @@ export class HostApp {
     });
   }
 
+  /** Takes a damaged release away; refuses the live one. */
+  async discard(id: string): Promise<void> {
+    await this.call('discard', {id, run: 'stage', epoch: 0});
+  }
+
   async verify(id: string): Promise<void> {
     await callVerb(this.link, {
       verb: 'verify',

@@ -2,6 +2,7 @@ import {readFileSync} from 'node:fs';
 
 export type VerbName =
   | 'confirm'
+  | 'discard'
   | 'gc'
   | 'hook'
   | 'lease'
@@ -19,6 +20,7 @@ export type VerbName =
 
 /** Pieces that a verb needs between the prelude and itself. */
 const pieces: Partial<Record<VerbName, readonly string[]>> = {
+  discard: ['tree'],
   gc: ['tree'],
   'stage-commit': ['tree'],
   switch: ['dead-man'],

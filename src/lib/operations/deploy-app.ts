@@ -57,7 +57,11 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);
   const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), snapshot, rotation, host.name));
-  const changing = hosts.filter((host) => !converged.includes(host));
+  const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
+  const changing = orderHosts(
+    hosts.filter((host) => !converged.includes(host)),
+    serving,
+  );
   const plan = planRollout(world, {
     command: 'deploy',
     app,
@@ -95,6 +99,13 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
     }
   }
   return runRollout(world, {app, plan, balancer, unusable, startedMs, protect: [snapshot]});
+}
+
+/** Silos as they come; in each, hosts that serve nobody first: they cost nothing, and serve again before any other is taken out. */
+export function orderHosts(hosts: readonly Host[], serving: ReadonlySet<string>): readonly Host[] {
+  const silos = [...new Set(hosts.map((host) => host.silo))];
+  const rank = (host: Host): number => silos.indexOf(host.silo) * 2 + Number(serving.has(host.name));
+  return [...hosts].sort((one, other) => rank(one) - rank(other));
 }
 
 /** A host with the release live, confirmed, not in the middle of a run, and in rotation has nothing left to do. */

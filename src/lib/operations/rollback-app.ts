@@ -5,7 +5,7 @@ import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
-import {refuseBalancer, refuseLeased} from './deploy-app.js';
+import {orderHosts, refuseBalancer, refuseLeased} from './deploy-app.js';
 import {runStep, useHost} from './on-host.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {findUnfit, readFleet} from './read-fleet.js';
@@ -56,6 +56,13 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   );
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
+  const rotation = await balancer.read(hosts, world.signal);
+  const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
+  const order = orderHosts(
+    moving.map((each) => each.host),
+    serving,
+  );
+  moving.sort((one, other) => order.indexOf(one.host) - order.indexOf(other.host));
   const plan = planRollout(world, {
     command: 'rollback',
     app,
@@ -133,7 +140,9 @@ async function verifyTargets(world: World, app: App, moving: readonly {readonly 
     },
   );
   const problems = outcomes.flatMap((outcome) =>
-    outcome.kind === 'failed' ? [{...outcome.problem, fix: 'choose another release with --to, or push this one again'}] : [],
+    outcome.kind === 'failed'
+      ? [outcome.problem.code === 'integrity' ? {...outcome.problem, fix: 'choose another release with --to'} : outcome.problem]
+      : [],
   );
   const [first, ...more] = problems;
   if (first !== undefined) throw new DroverError(first, ...more);

@@ -112,6 +112,7 @@ async function closeRun(
 /** What to type next: hosts that were never touched hold nothing of the run, so that they are named; otherwise the run is resumed. */
 function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} {
   if (result.outcome !== 'needs-attention' && result.outcome !== 'interrupted') return {};
+  if (result.state.stop?.kind === 'fenced') return {};
   const open = plan.hosts.filter(({name}) => result.state.hosts.get(name)?.kind !== 'done');
   const untouched = open.filter(({name}) => {
     const stage = result.state.hosts.get(name);

@@ -3,10 +3,12 @@ import type {Problem} from '../errors/drover-error.js';
 import {fanOut, type Outcome} from '../fanout/fan-out.js';
 import type {StageRequest} from '../host/host-app.js';
 import type {HostState} from '../host/host-state.js';
+import {VerbError} from '../host/verb-call.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {SnapshotId} from '../snapshot/manifest.js';
-import type {Delta, Store} from '../snapshot/store.js';
+import type {Store} from '../snapshot/store.js';
+import {DeltaShelf} from './delta-shelf.js';
 import {runStep, useHost} from './on-host.js';
 import type {World} from './world.js';
 
@@ -18,67 +20,37 @@ export interface StageResult {
   readonly problem?: Problem;
 }
 
+export interface StageOptions {
+  readonly app: App;
+  readonly store: Store;
+  readonly snapshot: string;
+  readonly hosts: readonly Host[];
+  readonly states: ReadonlyMap<string, HostState>;
+  /** Left on each host that lacks the snapshot, so that any machine can resume. */
+  readonly run?: StageRequest['run'];
+  readonly budget?: number;
+}
+
 /**
  * Brings a snapshot to hosts: one delta per distinct base, built once, streamed to all hosts on that base. What is served does not change.
- * `run` is left on each host that lacks the snapshot, so that any machine can resume.
+ * A host that has the release already proves it, file by file; a damaged one is staged anew, and a damaged base is done without.
  */
-export async function stageRelease(
-  world: World,
-  options: {
-    readonly app: App;
-    readonly store: Store;
-    readonly snapshot: string;
-    readonly hosts: readonly Host[];
-    readonly states: ReadonlyMap<string, HostState>;
-    readonly run?: StageRequest['run'];
-    readonly budget?: number;
-  },
-): Promise<readonly StageResult[]> {
-  const {app, store, hosts, states, run, budget} = options;
+export async function stageRelease(world: World, options: StageOptions): Promise<readonly StageResult[]> {
+  const {store, hosts, states, budget} = options;
   const snapshot = options.snapshot as SnapshotId;
-  const lacking = hosts.filter((host) => !states.get(host.name)?.releases.includes(snapshot));
-  const bases = await chooseBases(store, lacking, states);
-  const deltas = new Map<string | undefined, Delta>();
-  for (const base of new Set(bases.values())) {
-    const delta = await store.delta(base, snapshot, world.signal);
-    deltas.set(base, delta);
-    const count = [...bases.values()].filter((each) => each === base).length;
-    await world.emit({
-      kind: 'delta-built',
-      snapshot,
-      files: delta.files,
-      bytes: delta.bytes,
-      hosts: count,
-      ...(base === undefined ? {} : {base}),
-    });
-  }
+  const lacks = (host: Host): boolean => states.get(host.name)?.releases.includes(snapshot) !== true;
+  const bases = await chooseBases(store, hosts, states, snapshot);
+  const shelf = new DeltaShelf(
+    world,
+    store,
+    snapshot,
+    (base) => hosts.filter((host) => lacks(host) && bases.get(host.name) === base).length,
+  );
   const outcomes = await fanOut(
     hosts,
     async (host): Promise<Sent> => {
-      const base = bases.get(host.name);
-      const delta = bases.has(host.name) ? deltas.get(base) : undefined;
-      if (delta === undefined) return {kind: 'unchanged'};
-      return runStep(world, {
-        host,
-        step: 'stage',
-        action: () =>
-          useHost(world, host, app, (on) =>
-            sendDelta({
-              host: on,
-              delta,
-              unpackedBytes: delta.unpackedBytes,
-              links: app.link,
-              ...(run === undefined ? {} : {run}),
-              onProgress: (sentBytes) => {
-                void world.emit({kind: 'transfer', host: host.name, sentBytes, totalBytes: delta.bytes});
-              },
-            }),
-          ),
-        describe: (sent) => ({
-          unchanged: sent.kind === 'unchanged',
-          ...(sent.kind === 'staged' && sent.resumedBytes > 0 ? {detail: `continued at byte ${sent.resumedBytes}`} : {}),
-        }),
-      });
+      if (!lacks(host) && (await proveRelease(world, options, host))) return {kind: 'unchanged'};
+      return stageHost(world, {...options, host, shelf, base: bases.get(host.name)});
     },
     {
       concurrency: world.concurrency,
@@ -90,6 +62,64 @@ export async function stageRelease(
     },
   );
   return outcomes.map(describeOutcome);
+}
+
+/** Every byte of a release that was there before; a damaged one is taken away, unless it is live. */
+async function proveRelease(world: World, {app, snapshot, states}: StageOptions, host: Host): Promise<boolean> {
+  try {
+    await runStep(world, {host, step: 'verify', action: () => useHost(world, host, app, (on) => on.verify(snapshot))});
+    return true;
+  } catch (error) {
+    if (!isDamage(error) || states.get(host.name)?.live === snapshot) throw error;
+    await useHost(world, host, app, (on) => on.discard(snapshot));
+    return false;
+  }
+}
+
+async function stageHost(
+  world: World,
+  {app, host, shelf, base, run}: StageOptions & {readonly host: Host; readonly shelf: DeltaShelf; readonly base: SnapshotId | undefined},
+): Promise<Sent> {
+  const send = async (from: SnapshotId | undefined): Promise<Sent> => {
+    const delta = await shelf.take(from);
+    return useHost(world, host, app, (on) =>
+      sendDelta({
+        host: on,
+        delta,
+        unpackedBytes: delta.unpackedBytes,
+        links: app.link,
+        ...(run === undefined ? {} : {run}),
+        onProgress: (sentBytes) => {
+          void world.emit({kind: 'transfer', host: host.name, sentBytes, totalBytes: delta.bytes});
+        },
+      }),
+    );
+  };
+  return runStep(world, {
+    host,
+    step: 'stage',
+    action: async () => {
+      try {
+        return await send(base);
+      } catch (error) {
+        if (base === undefined || !isDamage(error)) throw error;
+        await world.emit({
+          kind: 'warning',
+          host: host.name,
+          message: `release ${base.slice(0, 12)} on the host is damaged: staging without it`,
+        });
+        return send(undefined);
+      }
+    },
+    describe: (sent) => ({
+      unchanged: sent.kind === 'unchanged',
+      ...(sent.kind === 'staged' && sent.resumedBytes > 0 ? {detail: `continued at byte ${sent.resumedBytes}`} : {}),
+    }),
+  });
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof VerbError && error.failure === 'damaged';
 }
 
 function describeOutcome(outcome: Outcome<Host, Sent>): StageResult {
@@ -110,16 +140,14 @@ async function chooseBases(
   store: Store,
   hosts: readonly Host[],
   states: ReadonlyMap<string, HostState>,
+  snapshot: SnapshotId,
 ): Promise<ReadonlyMap<string, SnapshotId | undefined>> {
   const known = new Set<string>((await store.list()).map((record) => record.id));
-  const bases = new Map<string, SnapshotId | undefined>();
-  for (const host of hosts) {
-    const state = states.get(host.name);
-    if (state === undefined) continue;
-    const candidates = [state.live, ...state.releases].filter(
-      (id): id is SnapshotId => id !== undefined && known.has(id) && state.releases.includes(id),
-    );
-    bases.set(host.name, candidates[0]);
-  }
-  return bases;
+  return new Map(
+    hosts.map((host) => {
+      const state = states.get(host.name);
+      const held = [state?.live, ...(state?.releases ?? [])].filter((id): id is SnapshotId => id !== undefined && id !== snapshot);
+      return [host.name, held.find((id) => known.has(id) && state?.releases.includes(id))];
+    }),
+  );
 }

@@ -46,6 +46,15 @@ exec 9>&-
 if [ -s "$folder/restart" ] && [ -n "$from" ]; then
   umask 022
   cd "$root/current" || exit 0
-  DROVER_APP=$app DROVER_ROOT=$root DROVER_RELEASE=$from DROVER_PREVIOUS=$to DROVER_RUN=$run /bin/sh "$folder/restart"
+  DROVER_APP=$app DROVER_ROOT=$root DROVER_RELEASE=$from DROVER_PREVIOUS=$to DROVER_RUN=$run
+  export DROVER_APP DROVER_ROOT DROVER_RELEASE DROVER_PREVIOUS DROVER_RUN
+  /bin/sh "$folder/restart" &
+  hook=$!
+  left=120
+  while [ "$left" -gt 0 ] && kill -0 "$hook" 2>/dev/null; do
+    sleep 1
+    left=$((left - 1))
+  done
+  kill -KILL "$hook" 2>/dev/null
 fi
 '

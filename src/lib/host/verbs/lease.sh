@@ -26,11 +26,6 @@ if [ -s "$plan.tmp.$$" ]; then
   mv -f "$plan.tmp.$$" "$plan" || fail 18 "cannot write below $state/runs"
 fi
 rm -f "$plan".tmp.* "$state/runs/$run/ended"
-# A newer rollout settles what older ones left open here; a push stays resumable.
-for other in "$state"/runs/*; do
-  [ -f "$other/plan" ] && [ ! -f "$other/ended" ] && [ "${other##*/}" != "$run" ] || continue
-  grep -q '"command":"push"' "$other/plan" || true >"$other/ended" || fail 18 "cannot write below $state/runs"
-done
 epoch=$((current_epoch + 1))
 printf '%s\n' "$epoch" | write_durably "$state/epoch" || fail 18 "cannot write $state/epoch"
 write_lease

@@ -43,6 +43,10 @@ case $protect in *[!0-9a-f\ ]*) fail 19 'an id is malformed' ;; esac
 case $run$event$kind in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
 case $epoch$ttl$bytes$need$files$offset$seconds$keep$max in *[!0-9]*) fail 19 'a number is malformed' ;; esac
 
+HOME=${HOME-}
+case $root in
+  \~ | \~/*) [ -n "$HOME" ] || fail 17 "HOME is not set, and the root is $root; give an absolute root" ;;
+esac
 case $root in
   \~) root=$HOME ;;
   \~/*) root=$HOME/${root#??} ;;

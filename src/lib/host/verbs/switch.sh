@@ -28,6 +28,11 @@ fi
 if [ -n "$restart" ]; then
   printf '%s\n' "$restart" | write_file "$state/runs/$run/restart" || fail 18 "cannot write below $state/runs"
 fi
+# A rollout that moves this host settles what older ones left open here; a push stays resumable.
+for other in "$state"/runs/*; do
+  [ -f "$other/plan" ] && [ ! -f "$other/ended" ] && [ "${other##*/}" != "$run" ] || continue
+  grep -q '"command":"push"' "$other/plan" || true >"$other/ended" || fail 18 "cannot write below $state/runs"
+done
 record intent "$from $to"
 flush
 [ "${seconds:-0}" -eq 0 ] || arm_dead_man
