@@ -1,5 +1,7 @@
 import {spawn, spawnSync} from 'node:child_process';
-import {chmod, copyFile, mkdtemp, readFile} from 'node:fs/promises';
+import {chmod, copyFile, mkdir, mkdtemp, readdir, readFile} from 'node:fs/promises';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import type {SshSettings} from '../../src/lib/inventory/host.js';
@@ -122,6 +124,24 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     const link = await opener.open(hostAt(sshd, {link: 'openssh', fingerprint: sshd.fingerprint('ed25519')}), patiently);
     expect((await ask(link, 'echo in')).stdout.toString()).toBe('in\n');
     await opener.closeAll();
+  });
+
+  it('openssh leaves no connection and no file behind when drover is killed', async () => {
+    const runtime = bench.file('killed');
+    await mkdir(runtime);
+    const host = hostAt(sshd, {link: 'openssh', fingerprint: sshd.fingerprint('ed25519')});
+    const holder = fileURLToPath(new URL('hold-link.ts', import.meta.url));
+    const child = spawn(process.execPath, ['--import', 'tsx', holder, JSON.stringify(host), runtime], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const [folder = ''] = await readdir(runtime);
+    const isHeld = (): boolean => spawnSync('ssh', ['-S', `${runtime}/${folder}/${control}`, '-O', 'check', 'x']).status === 0;
+    const control = (await readdir(`${runtime}/${folder}`)).find((name) => /^[0-9a-f]{12}$/.test(name)) ?? '';
+    expect(isHeld()).toBe(true);
+    child.kill('SIGKILL');
+    while ((await readdir(runtime)).length > 0) await sleep(50);
+    expect(isHeld()).toBe(false);
   });
 
   it('openssh takes a short folder where its own is too long for a socket', async () => {

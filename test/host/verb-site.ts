@@ -1,9 +1,10 @@
 import {spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {existsSync, mkdtempSync, symlinkSync} from 'node:fs';
-import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, symlink, writeFile} from 'node:fs/promises';
+import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
+import {afterAll} from 'vitest';
 import {type Sent, sendDelta} from '../../src/lib/delivery/send-delta.js';
 import {runChild} from '../../src/lib/host/child-exec.js';
 import {type Fence, HostApp, type StageRequest} from '../../src/lib/host/host-app.js';
@@ -28,7 +29,7 @@ export interface Shell {
 function installBusybox(): string | undefined {
   const folder = mkdtempSync(path.join(tmpdir(), 'drover-busybox-'));
   if (spawnSync('busybox', ['--install', '-s', folder]).status !== 0) return undefined;
-  process.on('exit', () => spawnSync('rm', ['-rf', folder]));
+  afterAll(() => rm(folder, {recursive: true, force: true}));
   const flock = path.join(folder, 'flock');
   if (!existsSync(flock)) symlinkSync('/usr/bin/flock', flock);
   spawnSync('chmod', ['755', folder]);

@@ -95,7 +95,8 @@ export function rollbackTarget(
   state: HostState,
 ): {readonly kind: 'release'; readonly id: string} | {readonly kind: 'already'; readonly run: string} | {readonly kind: 'none'} {
   const settled = state.journal.findLast((line) => line.event === 'confirmed' || line.event === 'rolled-back');
-  if (settled?.event === 'rolled-back') return {kind: 'already', run: settled.run};
+  const ofRun = (event: string): boolean => state.journal.some((line) => line.run === settled?.run && line.event === event);
+  if (settled !== undefined && ofRun('rolled-back') && !ofRun('reverted')) return {kind: 'already', run: settled.run};
   const complete = new Set(state.releases);
   const confirmed = state.journal.filter((line) => line.event === 'confirmed').map((line) => line.detail);
   const good = confirmed.findLast((id) => id !== state.live && complete.has(id));

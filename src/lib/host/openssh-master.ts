@@ -5,13 +5,14 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {KeptOutput} from './kept-output.js';
 
 /**
- * Starts ssh and ends it when standard input ends, which happens however drover itself ends: no connection outlives its owner.
+ * Starts ssh and ends it when standard input ends, which happens however drover itself ends: no connection outlives its owner, and no
+ * file of its own. `$0` is the control socket.
  */
 const leash = `command -v "$1" >/dev/null || { echo "$1: not found" >&2; exit 127; }
 exec 3<&0
 "$@" </dev/null 3<&- &
 ssh=$!
-{ read -r line <&3; kill "$ssh"; } 2>/dev/null &
+{ read -r line <&3; kill "$ssh"; sleep 1; rm -f "$0" "$0".*; rmdir "\${0%/*}"; } 2>/dev/null &
 wait "$ssh"`;
 
 /** The `ssh -M` that carries all sessions of one host. */
@@ -40,7 +41,7 @@ export interface MasterOptions {
 export async function startMaster({socket, words, env, timeoutMs, signal}: MasterOptions): Promise<Master | {readonly failed: string}> {
   signal.throwIfAborted();
   await rm(socket, {force: true});
-  const child: ChildProcessByStdio<Writable, null, Readable> = spawn('/bin/sh', ['-c', leash, 'drover', 'ssh', ...words], {
+  const child: ChildProcessByStdio<Writable, null, Readable> = spawn('/bin/sh', ['-c', leash, socket, 'ssh', ...words], {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
     env,

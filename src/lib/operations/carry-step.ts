@@ -111,8 +111,9 @@ export async function carryStep(crew: Crew, name: string, step: MoveStep, direct
       return {restarted: false};
     }
     case 'confirm':
-      await runStep(world, {host, step, action: () => useHost(world, host, app, (on) => on.confirm(fence, planned.to))});
+      // Before the confirmation: a rollback that was cut between the two must not be undone by the next one.
       if (crew.plan.command === 'rollback') await note('rolled-back');
+      await runStep(world, {host, step, action: () => useHost(world, host, app, (on) => on.confirm(fence, planned.to))});
       return {restarted: false};
     case 'revert': {
       const result = await runStep(world, {
