@@ -1,6 +1,6 @@
 import type {ChildProcess} from 'node:child_process';
 import {spawn} from 'node:child_process';
-import {closeSync, openSync, readFileSync} from 'node:fs';
+import {closeSync, existsSync, openSync, readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 
 /** A process that holds namespaces, until it is killed or the process that started it ends in whatever way. */
@@ -61,14 +61,20 @@ function readUntilReady(options: {
   const {child, logFile} = options;
   return new Promise((resolve, reject) => {
     let text = '';
-    const fail = (what: string) =>
-      reject(new Error(`${options.argv.join(' ')} ${what}: ${readFileSync(logFile, 'utf8').slice(-2000).trim()}`));
+    let isReady = false;
+    const fail = (what: string) => {
+      // A host ends with its rig, when its log may be gone already: only an end before it was ready is a failure.
+      if (isReady) return;
+      const log = existsSync(logFile) ? readFileSync(logFile, 'utf8').slice(-2000).trim() : 'no log';
+      reject(new Error(`${options.argv.join(' ')} ${what}: ${log}`));
+    };
     const timer = setTimeout(() => fail(`was not ready after ${options.deadlineMs} ms`), options.deadlineMs);
     child.once('error', (error) => fail(error.message));
     child.stdout?.on('data', (piece: Buffer) => {
       text += piece.toString();
       if (!/^ready$/m.test(text)) return;
       clearTimeout(timer);
+      isReady = true;
       const answer = /^pid (\d+)$/m.exec(text)?.[1];
       resolve(answer === undefined ? undefined : Number(answer));
     });
