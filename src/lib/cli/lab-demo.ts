@@ -11,7 +11,7 @@ import type {Answer} from './answer.js';
 import {listenForInterrupt} from './interrupt.js';
 import {inspectTerminal} from './terminal.js';
 
-const pages = 200;
+const pages = 100;
 const requestsPerSecond = 50;
 const program = fileURLToPath(new URL('../../../bin/run.js', import.meta.url));
 
@@ -51,7 +51,7 @@ export async function playDemo(hosts: number, env: NodeJS.ProcessEnv): Promise<A
     await writeContent(content, {version: 1, pages});
     await play(`A site goes online: ${pages} pages become a snapshot, and a release on every host`, [
       [0, 'snapshot'],
-      [0, 'deploy', '--all', '--yes'],
+      [0, 'deploy', '--all', '--yes', '--skip-warm', '--reason', 'nobody visits yet'],
     ]);
     const traffic = startTraffic({
       url: lab.balancerUrl,

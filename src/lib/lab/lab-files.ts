@@ -53,6 +53,6 @@ apps:
     roll: {by: silo, waves: [1, 100%], floor: 50%, budget: 1, soak: 0s, confirm: 2m, keep: 5}
     drain: {haproxy: {socket: ${adminSocketPath}, backend: ${backendName}}, wait: 5s, then: close}
     warm: {from: sitemap, port: ${webPort}, rate: 1000/s, concurrency: 8, until: hit >= 98%, deadline: 30s}
-    health: [{http: /healthz, port: ${webPort}, version: x-release, timeout: 1s, interval: 100ms, rise: 2, deadline: 3s}]
+    health: [{http: /healthz, port: ${webPort}, version: x-release, timeout: 1s, interval: 100ms, rise: 2, deadline: 2s}]
 `;
 }
