@@ -19,7 +19,7 @@ export interface HaproxyOptions {
   readonly admitTimeoutMs?: number;
 }
 
-const pollMs = 250;
+const pollMs = 150;
 /** What HAProxy allows in names; anything else could end one command and begin another. */
 const haproxyName = /^[-\w.:]+$/;
 

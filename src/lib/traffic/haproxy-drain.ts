@@ -15,7 +15,7 @@ export interface SeatDrain {
   readonly signal: AbortSignal;
 }
 
-const pollMs = 250;
+const pollMs = 150;
 /** Cut sessions end within moments; HAProxy ends them asynchronously (haproxy#2323). */
 const cutGraceMs = 5_000;
 const undoMs = 10_000;
