@@ -22,6 +22,7 @@ describe('parseHostState', () => {
     const state = parseHostState(
       [
         'missing flock tar',
+        'tools zstd curl',
         'uptime 12',
         'epoch 7',
         ...['lease-run run-2', 'lease-owner ana b', 'lease-reason  why not ', 'lease-left 42'],
@@ -40,6 +41,7 @@ describe('parseHostState', () => {
     expect(state).toEqual({
       fresh: false,
       missing: ['flock', 'tar'],
+      tools: new Set(['zstd', 'curl']),
       unsafe: undefined,
       live: b,
       releases: [a, b],

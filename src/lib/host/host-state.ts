@@ -22,6 +22,8 @@ export interface HostState {
   readonly fresh: boolean;
   /** Tools that drover needs and the host lacks. */
   readonly missing: readonly string[];
+  /** Tools that drover can do without and uses where they are: `zstd`, `curl`, `ssh`, `sshd`. */
+  readonly tools: ReadonlySet<string>;
   /** Why `current` must not be touched; undefined when it may. */
   readonly unsafe: string | undefined;
   /** The live release; undefined before the first deploy. */
@@ -60,7 +62,8 @@ export function parseHostState(body: string): HostState {
   const run = values.get('lease-run');
   return {
     fresh: values.has('fresh'),
-    missing: (values.get('missing') ?? '').split(' ').filter((tool) => tool !== ''),
+    missing: listWords(values.get('missing')),
+    tools: new Set(listWords(values.get('tools'))),
     unsafe: values.get('unsafe'),
     live: values.get('current'),
     releases,
@@ -78,6 +81,10 @@ export function parseHostState(body: string): HostState {
     decisions,
     journal,
   };
+}
+
+function listWords(text = ''): string[] {
+  return text.split(' ').filter((word) => word !== '');
 }
 
 function parseJournalLine(line: string): JournalLine[] {

@@ -21,9 +21,16 @@ export interface App {
   /** Shell commands run on one host, once per run: before the first host switches, and after the last has. */
   readonly once?: {readonly before?: string; readonly after?: string};
   readonly roll: Roll;
+  /** How deltas travel; straight to every host, as fast as they go, where nothing is said. */
+  readonly push?: PushSettings;
   readonly drain?: Drain;
   readonly warm?: WarmSettings;
   readonly health: readonly Probe[];
+}
+
+/** How a delta reaches hosts. */
+export interface PushSettings {
+  readonly via: 'direct';
 }
 
 export interface Roll {

@@ -20,7 +20,7 @@ function placeWarm(warm: WarmSettings, folder: string): WarmSettings {
 }
 
 function buildApp(name: AppName, input: AppInput, folder: string): App {
-  const {once, restart, drain, warm} = input;
+  const {once, restart, push, drain, warm} = input;
   const {before, after} = once ?? {};
   return {
     name,
@@ -34,6 +34,7 @@ function buildApp(name: AppName, input: AppInput, folder: string): App {
       : {once: {...(before === undefined ? {} : {before}), ...(after === undefined ? {} : {after})}}),
     ...(restart === undefined ? {} : {restart}),
     roll: input.roll ?? makeDefaultRoll(),
+    ...(push === undefined ? {} : {push}),
     ...(drain === undefined ? {} : {drain}),
     ...(warm === undefined ? {} : {warm: placeWarm(warm, folder)}),
     health: input.health ?? [],

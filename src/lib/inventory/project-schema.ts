@@ -5,6 +5,7 @@ import {drainSchema} from './drain-schema.js';
 import {nameRule, parseAppName} from './host-name.js';
 import {parseRelativePath, parseRootPath, parseServiceUrl} from './path-grammar.js';
 import {probeSchema} from './probe-schema.js';
+import {pushSchema} from './push-schema.js';
 import {rollSchema} from './roll-schema.js';
 import {mapField, namedField, namedKeyField, parsedField, textField} from './schema-field.js';
 import {writeIssue} from './schema-problems.js';
@@ -58,6 +59,7 @@ const appSchema = mapField({
   once: onceSchema.meta({description: 'Commands run on one host, once per run'}).optional(),
   restart: textField('restart', {description: 'Shell command on the host after current moved'}).optional(),
   roll: rollSchema.meta({description: 'How a deploy proceeds'}).optional(),
+  push: pushSchema.meta({description: 'How deltas reach hosts'}).optional(),
   drain: drainSchema.meta({description: 'How a host leaves and enters rotation'}).optional(),
   warm: warmSchema.meta({description: 'How caches are filled before a host is admitted'}).optional(),
   health: z.array(probeSchema).meta({description: 'Probes that must all pass'}).optional(),

@@ -5,6 +5,15 @@ for tool in awk base64 cp cut df find flock gzip head ln mkfifo mktemp mv readli
 done
 case $(mv -T "$root/.drover-none" "$root/.drover-none-either" 2>&1) in *option*) missing="$missing mv-T" ;; esac
 printf 'missing%s\nuptime %s\nboot %s\nuser %s\nhome %s\nroot %s\n' "$missing" "$now" "$boot" "$(id -un)" "$HOME" "$root"
+tools=''
+for tool in zstd curl ssh; do
+  command -v "$tool" >/dev/null 2>&1 && tools="$tools $tool"
+done
+# sshd is not on the path of a common login.
+for file in /usr/sbin/sshd /usr/local/sbin/sshd /usr/lib/ssh/sshd; do
+  [ -x "$file" ] && tools="$tools sshd" && break
+done
+printf 'tools%s\n' "$tools"
 printf 'shell %s\n' "${SHELL:-}"
 judge_current
 [ -z "$unsafe" ] || printf 'unsafe %s\n' "$unsafe"
