@@ -68,6 +68,8 @@ async function logIn({host, resolved, known, identities, signal}: Login, algorit
   const client = new NodeSSH();
   const connecting = client.connect(config);
   const socketOwner = client.connection;
+  // Requests are small writes; held back for the answer to the one before, each would wait for the server's delayed ACK (40 ms).
+  socketOwner?.setNoDelay(true);
   const abort = (): void => {
     socketOwner?.destroy();
   };

@@ -65,12 +65,13 @@ function refuseLastServer({host, seats}: SeatDrain): void {
 }
 
 /**
- * Polls until no balancer has a session in two readings in a row; returns what is left when the time is out. A balancer that
- * forgot the order (a reload) gets it once more.
+ * Polls until no balancer has a session, in two readings in a row while new ones may still come; returns what is left when the time
+ * is out. A balancer that forgot the order (a reload) gets it once more.
  */
 async function waitForQuiet(task: SeatDrain, accepted: readonly AdminOrder[], order: AdminOrder, waitMs: number): Promise<number> {
   const deadline = AbortSignal.timeout(waitMs);
   const reminded = new Set<HaproxyBackend>();
+  const enough = order === 'maint' ? 1 : 2;
   let quiet = 0;
   while (true) {
     const seats = await refreshSeats(task.seats, task.signal);
@@ -82,7 +83,7 @@ async function waitForQuiet(task: SeatDrain, accepted: readonly AdminOrder[], or
     }
     const open = countSessions(seats);
     quiet = open === 0 && forgot.length === 0 ? quiet + 1 : 0;
-    if (quiet === 2 || (deadline.aborted && forgot.length === 0)) return open;
+    if (quiet === enough || (deadline.aborted && forgot.length === 0)) return open;
     await task.sleep(pollMs, task.signal);
   }
 }
