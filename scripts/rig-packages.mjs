@@ -70,15 +70,20 @@ export function install(packages) {
   }
 }
 
+/** What the rig runs, as `ensurePackages`. */
+export function ensureRigPackages(options = {}) {
+  return ensurePackages(rigPackages, options);
+}
+
 /** Everything at once: 'present', 'installed', or what is missing and why it could not be installed. */
-export function ensureRigPackages({checkOnly = false, log = () => {}} = {}) {
-  const missing = listMissing();
+export function ensurePackages(packages, {checkOnly = false, log = () => {}} = {}) {
+  const missing = listMissing(packages);
   if (missing.length === 0) return {kind: 'present'};
   if (!existsSync('/usr/bin/apt-get')) return {kind: 'not-debian', missing};
   if (checkOnly || process.getuid?.() !== 0) return {kind: 'missing', missing, line: aptLine(missing)};
   log(`installing ${missing.join(' ')}`);
   install(missing);
-  const left = listMissing();
+  const left = listMissing(packages);
   if (left.length > 0) throw new Error(`still missing after apt-get: ${left.join(' ')}`);
   return {kind: 'installed', packages: missing};
 }
