@@ -118,6 +118,11 @@ export class Site {
     const source = path.join(this.folder, `tree-${++this.trees}`);
     await mkdir(source);
     await writeTree(source, spec);
+    return this.snapshotOf(source);
+  }
+
+  /** Takes a snapshot of a folder that is there. */
+  async snapshotOf(source: string): Promise<SnapshotId> {
     const saved = await createSnapshot({
       source,
       app: 'shop',
