@@ -58,6 +58,9 @@ describe('bad input', () => {
     [['hosts', '-c', 'unknown.yml'], 3, /^error\[invalid-file\]: unknown key "host" \(unknown\.yml:2:\d+\); did you mean "hosts"\?/],
     [['deploy', 'site', '--all', '--skip-health'], 4, /^error\[refused\]: --skip-health wants a reason/],
     [['report', 'nonsense'], 2, /^error\[usage\]/],
+    [['resume', 'nonsense'], 2, /^error\[usage\]: run id "nonsense" is not/],
+    [['deploy', 'site', '--all'], 3, /^error\[not-found\]: .*snapshot/],
+    [['push', 'site', '--all'], 3, /^error\[not-found\]: .*snapshot/],
   ] as const)('drover %j is one line, exit %i', async (words, status, stderr) => {
     const ended = await runDrover(words, {cwd: dir});
     expect(ended.status, ended.stderr).toBe(status);

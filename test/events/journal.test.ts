@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {appendFile, chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile} from 'node:fs/promises';
+import {appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
@@ -36,6 +36,12 @@ describe('the journal', () => {
     );
     await record(events);
     expect(await readRun(stateDir, run)).toMatchObject({run, events, torn: false});
+  });
+
+  it('leaves nothing of a run that recorded nothing', async () => {
+    await record([]);
+    expect(await listRuns(stateDir)).toEqual([]);
+    expect(await readdir(path.join(stateDir, 'runs'))).toEqual([]);
   });
 
   it('is readable by its owner alone under any umask', async () => {

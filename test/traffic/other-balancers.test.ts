@@ -2,6 +2,7 @@ import {access, mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
 import os from 'node:os';
 import path from 'node:path';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
+import {DroverError} from '../../src/lib/errors/drover-error.js';
 import type {Drain} from '../../src/lib/inventory/app.js';
 import type {Host} from '../../src/lib/inventory/host.js';
 import type {Balancer} from '../../src/lib/traffic/balancer.js';
@@ -9,6 +10,7 @@ import {openBalancer} from '../../src/lib/traffic/open-balancer.js';
 import {linkLocally, makeHost, patiently} from './local-machine.js';
 
 const web1 = makeHost('web1');
+const web2 = makeHost('web2');
 let directory: string;
 let slept: number[];
 
@@ -19,11 +21,19 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, {recursive: true, force: true}));
 
-const balance = (drain: Drain | undefined, balancerHosts: readonly Host[] = [], root = directory): Balancer =>
+const balance = (
+  drain: Drain | undefined,
+  balancerHosts: readonly Host[] = [],
+  root = directory,
+  isDead: (host: Host) => boolean = () => false,
+): Balancer =>
   openBalancer(drain, {
     balancerHosts,
     root,
-    open: async (host) => linkLocally(host, {env: {HOME: directory, AT: host.name}}),
+    open: async (host) => {
+      if (isDead(host)) throw new DroverError({code: 'unreachable', message: `${host.name}: no route to the host`, host: host.name});
+      return linkLocally(host, {env: {HOME: directory, AT: host.name}});
+    },
     sleep: async (ms, signal) => {
       signal.throwIfAborted();
       slept.push(ms);
@@ -50,6 +60,18 @@ describe('the file balancer', () => {
     expect(await exists(drain.path)).toBe(false);
     expect((await balancer.read([web1], patiently))[0]?.state).toBe('out');
     expect(slept).toEqual([6_000, 6_000]);
+  });
+
+  it('reads a host that nobody can reach as down, and leaves it to the budget of the run', async () => {
+    const half = balance(drain, [], directory, (host) => host.name === 'web2');
+    await mkdir(path.join(directory, 'shared'));
+    await half.admit(web1, patiently);
+    expect(await half.preflight([web1, web2], patiently)).toEqual([]);
+    expect((await half.read([web1, web2], patiently)).map(({host, state}) => [host.name, state])).toEqual([
+      ['web1', 'in'],
+      ['web2', 'down'],
+    ]);
+    await expect(half.drain(web2, patiently)).rejects.toThrow('web2: no route');
   });
 
   it('leaves the content of a readiness file alone', async () => {
@@ -88,6 +110,19 @@ describe('the exec balancer', () => {
     expect(await balancer.drain(web1, patiently)).toEqual({cut: 0});
     await balancer.admit(web1, patiently);
     expect(await readLog()).toEqual(['drain web1 at web1', 'admit web1 at web1']);
+  });
+
+  it('reads a host that nobody can reach as down, but needs every balancer host', async () => {
+    const dead = (host: Host): boolean => host.name === 'web2' || host.name === 'lb2';
+    const counted = {...drain, sessions: 'echo 3'};
+    expect(
+      (await balance(counted, [], directory, dead).read([web1, web2], patiently)).map(({state, sessions}) => [state, sessions]),
+    ).toEqual([
+      ['in', 3],
+      ['down', 0],
+    ]);
+    const behind = balance({...counted, on: 'role:balancer'}, [makeHost('lb1'), makeHost('lb2')], directory, dead);
+    await expect(behind.read([web1], patiently)).rejects.toThrow('lb2: no route');
   });
 
   it('runs the commands on each of the hosts it is told to', async () => {

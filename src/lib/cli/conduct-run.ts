@@ -114,7 +114,10 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     signal: interrupt.abandoned,
   };
   if (request.quietUntilApproved === true) reporter.hold();
-  const ended = await finish(world, interrupt, sinks, links, () => work({world, terminal, reporter, env}));
+  const ended = await finish(world, interrupt, sinks, links, {
+    hasBegun: () => model.model.command !== undefined,
+    work: () => work({world, terminal, reporter, env}),
+  });
   if (ended instanceof PlanOnly)
     return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan}, exit: 0};
   const end = ended;
@@ -138,7 +141,7 @@ async function finish(
   interrupt: Interrupt,
   sinks: OpenedSinks,
   links: LinkOpener,
-  work: () => Promise<RunEnd>,
+  {hasBegun, work}: {readonly hasBegun: () => boolean; readonly work: () => Promise<RunEnd>},
 ): Promise<RunEnd | PlanOnly> {
   const startedMs = world.now();
   try {
@@ -146,7 +149,8 @@ async function finish(
   } catch (error) {
     if (error instanceof PlanOnly) return error;
     if (interrupt.abandoned.aborted) return await endRun(world, startedMs, 'interrupted', {code: 'interrupted'});
-    if (error instanceof DroverError) {
+    // What is refused before the run has begun is no run, and leaves no record.
+    if (error instanceof DroverError && hasBegun()) {
       for (const problem of error.problems)
         await world.emit({kind: 'warning', message: problem.message, ...(problem.host === undefined ? {} : {host: problem.host})});
       await world.emit({kind: 'run-ended', outcome: 'refused', exit: exitOf('refused', error.code), ms: world.now() - startedMs});

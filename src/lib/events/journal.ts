@@ -1,4 +1,4 @@
-import {chmod, constants, type FileHandle, mkdir, open, readdir, readFile} from 'node:fs/promises';
+import {chmod, constants, type FileHandle, mkdir, open, readdir, readFile, rmdir, unlink} from 'node:fs/promises';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import type {DroverEvent, Sink} from './event.js';
@@ -75,7 +75,7 @@ async function cutTornLine(handle: FileHandle): Promise<number> {
  * resolves when the record is written, and for records that announce or conclude a change when it is on disk; records
  * of the same moment share one write and one flush. A write that fails rejects with `refused` naming the path; the next
  * record first cuts what is left of it, and tries again. Of `transfer` only the last
- * (all bytes sent) is recorded.
+ * (all bytes sent) is recorded. A journal without any record is taken away when it is closed.
  */
 export async function openJournal({
   stateDir,
@@ -138,6 +138,9 @@ export async function openJournal({
     async close() {
       await writing;
       await handle.close();
+      if (size > 0) return;
+      await unlink(file);
+      await rmdir(dir);
     },
   };
 }

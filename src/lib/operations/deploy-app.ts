@@ -42,6 +42,7 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
       file: world.project.file,
     });
   }
+  if (options.snapshot === 'latest') await store.resolve(app.name, 'latest');
   await world.emit({
     kind: 'run-started',
     command: 'deploy',

@@ -1,4 +1,5 @@
 import {DroverError} from '../errors/drover-error.js';
+import {parseRunId} from '../events/run-id.js';
 import type {App, Project} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {RolloutPlan} from '../rollout/plan.js';
@@ -31,6 +32,7 @@ export interface ResumeOptions {
  */
 export async function resumeRun(world: World, options: ResumeOptions): Promise<RunEnd> {
   const startedMs = world.now();
+  if (options.run !== undefined) parseRunId(options.run);
   const found = await findRun(world, options);
   const {app, plan, fleet} = found;
   await world.emit({

@@ -2,8 +2,9 @@ import {DroverError, type Problem} from '../errors/drover-error.js';
 import type {Link} from '../host/link.js';
 import type {Drain} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
-import type {Balancer} from './balancer.js';
+import type {Balancer, Rotation} from './balancer.js';
 import {describeResult, runOperatorCommand} from './operator-command.js';
+import {isOutOfReach} from './out-of-reach.js';
 import type {Pause} from './pause.js';
 
 export interface ExecBalancerOptions {
@@ -58,7 +59,16 @@ export function createExecBalancer({drain, balancerHosts, open, sleep}: ExecBala
     preflight: async () =>
       drain.on !== undefined && balancerHosts.length === 0 ? [`no host is selected by drain.exec.on "${drain.on}"`] : [],
     read: async (hosts, signal) =>
-      Promise.all(hosts.map(async (host) => ({host, state: 'in' as const, sessions: await countSessions(host, signal)}))),
+      Promise.all(
+        hosts.map(async (host): Promise<Rotation> => {
+          try {
+            return {host, state: 'in', sessions: await countSessions(host, signal)};
+          } catch (error) {
+            if (drain.on !== undefined || !isOutOfReach(error)) throw error;
+            return {host, state: 'down', sessions: 0};
+          }
+        }),
+      ),
     drain: async (host, signal) => {
       const touched: Host[] = [];
       try {

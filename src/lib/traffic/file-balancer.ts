@@ -3,6 +3,7 @@ import type {Link} from '../host/link.js';
 import type {Drain} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {Balancer} from './balancer.js';
+import {isOutOfReach} from './out-of-reach.js';
 import type {Pause} from './pause.js';
 import {runRemoteProgram} from './remote-program.js';
 
@@ -77,8 +78,13 @@ export function createFileBalancer({drain, root, open, sleep}: FileBalancerOptio
     read: async (hosts, signal) =>
       Promise.all(
         hosts.map(async (host) => {
-          const found = await act(host, 'read', signal);
-          return {host, state: found === 'present' ? ('in' as const) : ('out' as const), sessions: 0};
+          try {
+            const found = await act(host, 'read', signal);
+            return {host, state: found === 'present' ? ('in' as const) : ('out' as const), sessions: 0};
+          } catch (error) {
+            if (!isOutOfReach(error)) throw error;
+            return {host, state: 'down' as const, sessions: 0};
+          }
         }),
       ),
     drain: async (host, signal) => {
@@ -94,7 +100,8 @@ async function describeFailure(work: Promise<unknown>): Promise<string | undefin
     await work;
     return undefined;
   } catch (error) {
-    if (error instanceof DroverError) return error.message;
-    throw error;
+    if (!(error instanceof DroverError)) throw error;
+    // The run itself names hosts that it cannot reach, and its budget decides.
+    return isOutOfReach(error) ? undefined : error.message;
   }
 }
