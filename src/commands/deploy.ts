@@ -5,6 +5,7 @@ import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {chooseAppAndSnapshot, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
+import {limitApp, rateFlags} from '../lib/cli/rate-flags.js';
 import {approvalFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {readSkips, skipFlags} from '../lib/cli/skip-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
@@ -32,6 +33,7 @@ attention; 130 interrupted, resumable.`;
     ...projectFlags,
     ...selectionFlags,
     ...fanOutFlags,
+    ...rateFlags,
     ...approvalFlags,
     ...skipFlags,
     'plan-only': Flags.boolean({description: 'show the plan and its digest, change nothing', helpGroup: 'RUN'}),
@@ -42,7 +44,8 @@ attention; 130 interrupted, resumable.`;
     const {args, flags} = await this.parse(Deploy);
     const skip = readSkips(flags);
     const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
-    const {app, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
+    const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
+    const app = limitApp(named, flags.rate);
     const hosts = chooseHosts(inventory, flags, app);
     const store = openStore(project);
     return conductRun({

@@ -44,6 +44,12 @@ describe('bad input', () => {
     [['deploy', 'site', '--all', '--hosts', 'web1'], 2, /^error\[selection\]: .*--all.*--hosts/],
     [['push', 'site', '--all', '--concurrency', '0'], 2, 'error[usage]: --concurrency must be a whole number 1..1000, got "0"\n'],
     [['push', 'site', '--all', '--concurrency', '1e9'], 2, 'error[usage]: --concurrency must be a whole number 1..1000, got "1e9"\n'],
+    [
+      ['push', 'site', '--all', '--rate', 'host=20'],
+      2,
+      /^error\[usage\]: --rate host must be bytes per second, at least 1K, .* got "20"\n$/,
+    ],
+    [['deploy', 'site', '--all', '--rate', 'node=20M'], 2, /^error\[usage\]: --rate must name each of host, silo and run at most once/],
     [['run', '--all', '--timeout', '5', '--', 'true'], 2, /^error\[usage\]: --timeout .*needs a unit/],
     [['run', '--all'], 2, 'error[usage]: no command to run; put it after --, for example: drover run --all -- uptime\n'],
     [

@@ -41,6 +41,7 @@ apps:
     roll: {by: silo, waves: [1, 2, 25%, 100%], floor: 3, budget: 0, soak: 30s, confirm: 0s, keep: 2}
     drain: {haproxy: {socket: /run/haproxy/admin.sock, backend: web, on: silo:eu&role:balancer, servers: {web1: w1}}, wait: 1m, then: abort}
     warm: {from: sitemap, mode: spread, rate: 600/m, until: hit >= 98%, deadline: 1h, port: 6081, host: shop.example.com, headers: {X-Warm: "1"}, concurrency: 8}
+    push: {rate: {host: 20M, silo: 100MB/s, run: 1048576}}
     health: [{http: /healthz, port: 8080, version: X-Release, host: shop, status: 204}, {tcp: 8080, rise: 1}, {run: bin/check, timeout: 30s}, {disk: 1GiB}]
 events: [{nsq: http://127.0.0.1:4151, topic: deploys}, {webhook: https://hooks.example.com/x}]
 store: ../store
@@ -80,6 +81,7 @@ store: ../store
         confirmMs: 0,
         keep: 2,
       },
+      push: {via: 'direct', rate: {host: 20_971_520, silo: 100_000_000, run: 1_048_576}},
       drain: {
         kind: 'haproxy',
         socket: '/run/haproxy/admin.sock',
@@ -225,6 +227,14 @@ describe('loadProject() refuses', () => {
     ['drain: {file: ready, then: closed}', ['then must be "close" or "abort", got "closed" (bad.yml:6:32); did you mean "close"?']],
     ['drain: {file: ../ready}', ['file "../ready" is not a valid path (bad.yml:6:19); an absolute path, or one below the root of the app']],
     ['drain: {exec: {drain: out}}', ['missing key "admit" in "exec" (bad.yml:6:13); add "admit"']],
+    [
+      'push: {rate: {host: 20, silo: 5 MB, hosts: 1M}}',
+      [
+        'rate.host must be bytes per second, at least 1K, for example 20M or 1GB/s, got "20" (bad.yml:6:25)',
+        'rate.silo must be bytes per second, at least 1K, for example 20M or 1GB/s, got "5 MB" (bad.yml:6:35)',
+        'unknown key "hosts" (bad.yml:6:41); did you mean "host"?',
+      ],
+    ],
     ['warm: {from: sitemaps}', ['from must be "sitemap" or a map, got "sitemaps" (bad.yml:6:18); did you mean "sitemap"?']],
     ['warm: {from: {sitemap: map.xml}}', ['sitemap "map.xml" is not a valid path of a URL (bad.yml:6:28); begin with /']],
     [

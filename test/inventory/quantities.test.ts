@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {describe, expect, it} from 'vitest';
 import {DroverError, formatProblem} from '../../src/lib/errors/drover-error.js';
+import {describeRate, formatByteRate, parseByteRate} from '../../src/lib/inventory/byte-rate.js';
 import {parseByteSize} from '../../src/lib/inventory/byte-size.js';
 import {formatDuration, parseDuration} from '../../src/lib/inventory/duration.js';
 import {expectFloor, formatQuota, parseQuota, resolveQuota} from '../../src/lib/inventory/quota.js';
@@ -106,5 +107,34 @@ describe('parseByteSize()', () => {
     expect(refusal(() => parseByteSize(text, 'disk'))).toBe(
       `error[usage]: disk must be a size, for example 20M or 1GiB, got ${JSON.stringify(text)}`,
     );
+  });
+});
+
+describe('byte rates', () => {
+  it.each([
+    ['20M', 20 * 1024 ** 2],
+    ['20M/s', 20 * 1024 ** 2],
+    ['1GB/s', 1_000_000_000],
+    ['1024', 1024],
+    ['1k', 1024],
+  ])('%s is read as bytes a second', (text, perSecond) => {
+    expect(parseByteRate(text)).toBe(perSecond);
+  });
+
+  it.each(['20', '0', '', '20M/m', '20Mbit', '-1M', '1.5M', '20M/s/s', '1023/s'])('%j is refused', (text) => {
+    expect(refusal(() => parseByteRate(text, 'rate.host'))).toBe(
+      `error[usage]: rate.host must be bytes per second, at least 1K, for example 20M or 1GB/s, got ${JSON.stringify(text)}`,
+    );
+  });
+
+  it('read back as they are written', () => {
+    fc.assert(fc.property(fc.integer({min: 1024, max: 2 ** 45}), (perSecond) => parseByteRate(formatByteRate(perSecond)) === perSecond));
+    expect(['20M', '20MB', '1500', '1G'].map((text) => formatByteRate(parseByteRate(text)))).toEqual(['20M/s', '20MB/s', '1500/s', '1G/s']);
+  });
+
+  it('are described for people', () => {
+    expect(describeRate({host: 20 * 1024 ** 2, run: 200 * 1024 ** 2})).toBe('20M/s a host, 200M/s in all');
+    expect(describeRate({silo: 1_000_000})).toBe('1MB/s a silo');
+    expect(describeRate({host: undefined})).toBeUndefined();
   });
 });

@@ -1,9 +1,10 @@
 import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
-import {Transform} from 'node:stream';
+import {type Readable, Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import type {HostApp, StageRequest} from '../host/host-app.js';
 import type {Delta} from '../snapshot/store.js';
+import {boundTransfer} from './transfer-bound.js';
 
 export interface SendOptions {
   readonly host: HostApp;
@@ -13,22 +14,35 @@ export interface SendOptions {
   /** The app's links: path inside the release -> path below the root. */
   readonly links: Readonly<Record<string, string>>;
   readonly run?: StageRequest['run'];
+  /** Bytes of the delta that went so far, what the host had before included; called first where the transfer begins. */
   readonly onProgress: (sentBytes: number) => void;
+  /** Holds the bytes to limits; as fast as they go where it is left out. */
+  readonly shape?: (source: Readable) => Readable;
+  /** The longest that the bytes may take; where it is left out, what a transfer without limits may. */
+  readonly totalMs?: number;
 }
 
 /** How a push to one host ended: nothing to do, or so many bytes over the wire. */
 export type Sent = {readonly kind: 'unchanged'} | {readonly kind: 'staged'; readonly sentBytes: number; readonly resumedBytes: number};
 
-/** No byte taken for this long means the host has stalled. */
-const stallMs = 60_000;
-const longestTransferMs = 12 * 60 * 60 * 1000;
+/** A host that has taken no byte for this long has stalled. Limits never keep a transfer waiting as long. */
+export const stallMs = 60_000;
 
 /**
  * Brings one delta to one host and makes it a release there. Continues from what the host has, after checking that it is a prefix of
  * ours; safe to repeat after any failure. Throws `VerbError`.
  */
 export async function sendDelta(options: SendOptions): Promise<Sent> {
-  const {host, delta, unpackedBytes, links, run, onProgress} = options;
+  const {
+    host,
+    delta,
+    unpackedBytes,
+    links,
+    run,
+    onProgress,
+    shape = asFast,
+    totalMs = boundTransfer({bytes: delta.bytes, concurrency: 1}),
+  } = options;
   const request: StageRequest = {
     id: delta.snapshot,
     base: delta.base,
@@ -42,6 +56,7 @@ export async function sendDelta(options: SendOptions): Promise<Sent> {
   const offset = offer.bytes > 0 && (await prefixDigest(delta.path, offer.bytes)) === offer.digest ? offer.bytes : 0;
   if (offset < delta.bytes || delta.bytes === 0) {
     let sent = offset;
+    onProgress(sent);
     const counted = new Transform({
       transform(piece: Buffer, _encoding, done) {
         sent += piece.length;
@@ -49,15 +64,21 @@ export async function sendDelta(options: SendOptions): Promise<Sent> {
         done(undefined, piece);
       },
     });
-    const source = createReadStream(delta.path, {start: offset});
-    const feeding = pipeline(source, counted);
+    const feeding = pipeline(shape(createReadStream(delta.path, {start: offset})), counted);
     // The call reports a broken transfer; a source that fails ends the stream with its error, which the call sees too.
     feeding.catch(() => undefined);
-    await host.stagePut(request, offset, counted, {idleMs: stallMs, totalMs: longestTransferMs});
+    try {
+      await host.stagePut(request, offset, counted, {idleMs: stallMs, totalMs});
+    } finally {
+      // A link that was lost before it read a byte leaves the source, and its share of the limits, to nobody.
+      counted.destroy();
+    }
   }
   await host.stageCommit(request, links);
   return {kind: 'staged', sentBytes: delta.bytes - offset, resumedBytes: offset};
 }
+
+const asFast = (source: Readable): Readable => source;
 
 async function prefixDigest(file: string, bytes: number): Promise<string> {
   const hash = createHash('sha256');

@@ -3,6 +3,7 @@ import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import type {DroverEvent, Sink} from './event.js';
 import {formatEventLine, parseEventLines} from './event-line.js';
+import {isInterim} from './interim.js';
 import {mustBeDurable} from './mutation.js';
 import {isRunId, parseRunId} from './run-id.js';
 
@@ -129,7 +130,7 @@ export async function openJournal({
   return {
     file,
     async accept(event) {
-      if (event.kind === 'transfer' && event.sentBytes < event.totalBytes) return;
+      if (isInterim(event)) return;
       await new Promise<void>((resolve, reject) => {
         waiting.push({event, resolve, reject});
         writing ??= writeAll();

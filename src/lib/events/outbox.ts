@@ -4,6 +4,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {DroverError} from '../errors/drover-error.js';
 import type {DroverEvent, Sink} from './event.js';
 import {formatEventLine} from './event-line.js';
+import {isInterim} from './interim.js';
 
 const firstDelayMs = 100;
 const longestDelayMs = 5_000;
@@ -40,7 +41,7 @@ async function spool(file: string, events: readonly DroverEvent[]): Promise<void
  * succeed later is repeated without end, waiting `random() * min(5 s, 100 ms * 2^n)`. At most `capacity` events are
  * kept, later ones are lost for this receiver; what is left when `close` has tried for 2 s goes to `spoolFile`.
  * Trouble (a first failed try, a refused event) is thrown once, by the accept after it, which queues its event all the
- * same. `close` rejects with what was not delivered and where it is.
+ * same. Of `transfer` only the last (all bytes sent) is delivered. `close` rejects with what was not delivered and where it is.
  */
 export function createOutbox({
   courier,
@@ -95,6 +96,7 @@ export function createOutbox({
 
   return {
     accept(event) {
+      if (isInterim(event)) return;
       if (queue.length < capacity) queue.push(event);
       else dropped++;
       start();

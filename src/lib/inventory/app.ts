@@ -31,6 +31,14 @@ export interface App {
 /** How a delta reaches hosts. */
 export interface PushSettings {
   readonly via: 'direct';
+  readonly rate?: PushRate;
+}
+
+/** Most bytes per second to one host, to the hosts of one silo, and in all; no limit where nothing is said. */
+export interface PushRate {
+  readonly host?: number | undefined;
+  readonly silo?: number | undefined;
+  readonly run?: number | undefined;
 }
 
 export interface Roll {

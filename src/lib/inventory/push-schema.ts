@@ -1,6 +1,17 @@
 import type {PushSettings} from './app.js';
-import {choiceField, mapField} from './schema-field.js';
+import {parseByteRate} from './byte-rate.js';
+import {choiceField, mapField, quantityField} from './schema-field.js';
+
+const rateField = (name: string, description: string) =>
+  quantityField((text) => parseByteRate(text, `rate.${name}`), {description, examples: ['20M', '1GB/s']}).optional();
+
+const rateSchema = mapField({
+  host: rateField('host', 'Most bytes per second to one host'),
+  silo: rateField('silo', 'Most bytes per second to the hosts of one silo'),
+  run: rateField('run', 'Most bytes per second in all'),
+});
 
 export const pushSchema = mapField({
   via: choiceField(['direct'], {description: 'Straight to every host', default: 'direct'}).optional(),
-}).transform(({via = 'direct'}): PushSettings => ({via}));
+  rate: rateSchema.meta({description: 'Limits on transfers, shared fairly; none where nothing is said'}).optional(),
+}).transform(({via = 'direct', rate}): PushSettings => ({via, ...(rate === undefined ? {} : {rate})}));

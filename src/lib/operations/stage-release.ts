@@ -1,4 +1,7 @@
+import {RateShaper} from '../delivery/rate-shaper.js';
 import {type Sent, sendDelta} from '../delivery/send-delta.js';
+import {boundTransfer} from '../delivery/transfer-bound.js';
+import {createTransferMeter} from '../delivery/transfer-meter.js';
 import type {Problem} from '../errors/drover-error.js';
 import {fanOut, type Outcome} from '../fanout/fan-out.js';
 import type {StageRequest} from '../host/host-app.js';
@@ -36,7 +39,7 @@ export interface StageOptions {
  * A host that has the release already proves it, file by file; a damaged one is staged anew, and a damaged base is done without.
  */
 export async function stageRelease(world: World, options: StageOptions): Promise<readonly StageResult[]> {
-  const {store, hosts, states, budget} = options;
+  const {app, store, hosts, states, budget} = options;
   const snapshot = options.snapshot as SnapshotId;
   const lacks = (host: Host): boolean => states.get(host.name)?.releases.includes(snapshot) !== true;
   const bases = await chooseBases(store, hosts, states, snapshot);
@@ -46,11 +49,12 @@ export async function stageRelease(world: World, options: StageOptions): Promise
     snapshot,
     (base) => hosts.filter((host) => lacks(host) && bases.get(host.name) === base).length,
   );
+  const shaper = openShaper(world, app);
   const outcomes = await fanOut(
     hosts,
     async (host): Promise<Sent> => {
       if (!lacks(host) && (await proveRelease(world, options, host))) return {kind: 'unchanged'};
-      return stageHost(world, {...options, host, shelf, base: bases.get(host.name)});
+      return stageHost(world, {...options, host, shelf, shaper, base: bases.get(host.name)});
     },
     {
       concurrency: world.concurrency,
@@ -62,6 +66,15 @@ export async function stageRelease(world: World, options: StageOptions): Promise
     },
   );
   return outcomes.map(describeOutcome);
+}
+
+/** The limits of the app on all transfers of this run. */
+function openShaper(world: World, app: App): RateShaper {
+  const after = (ms: number, wake: () => void): (() => void) => {
+    const timer = setTimeout(wake, ms);
+    return () => clearTimeout(timer);
+  };
+  return new RateShaper(app.push?.rate ?? {}, {now: world.now, after});
 }
 
 /** Every byte of a release that was there before; a damaged one is taken away, unless it is live. */
@@ -78,7 +91,19 @@ async function proveRelease(world: World, {app, snapshot, states}: StageOptions,
 
 async function stageHost(
   world: World,
-  {app, host, shelf, base, run}: StageOptions & {readonly host: Host; readonly shelf: DeltaShelf; readonly base: SnapshotId | undefined},
+  {
+    app,
+    host,
+    shelf,
+    shaper,
+    base,
+    run,
+  }: StageOptions & {
+    readonly host: Host;
+    readonly shelf: DeltaShelf;
+    readonly shaper: RateShaper;
+    readonly base: SnapshotId | undefined;
+  },
 ): Promise<Sent> {
   const send = async (from: SnapshotId | undefined): Promise<Sent> => {
     const delta = await shelf.take(from);
@@ -89,9 +114,13 @@ async function stageHost(
         unpackedBytes: delta.unpackedBytes,
         links: app.link,
         ...(run === undefined ? {} : {run}),
-        onProgress: (sentBytes) => {
-          void world.emit({kind: 'transfer', host: host.name, sentBytes, totalBytes: delta.bytes});
-        },
+        onProgress: createTransferMeter({
+          totalBytes: delta.bytes,
+          now: world.now,
+          report: (sentBytes) => void world.emit({kind: 'transfer', host: host.name, sentBytes, totalBytes: delta.bytes}),
+        }),
+        shape: (source) => shaper.shape(source, host),
+        totalMs: boundTransfer({bytes: delta.bytes, rate: app.push?.rate, concurrency: world.concurrency}),
       }),
     );
   };
