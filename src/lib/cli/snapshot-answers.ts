@@ -2,7 +2,6 @@ import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
 import type {App, Project} from '../inventory/app.js';
 import {formatBytes} from '../report/quantity.js';
-import {renderTable} from '../report/table.js';
 import {createSnapshot} from '../snapshot/create-snapshot.js';
 import {type Change, diffManifests} from '../snapshot/diff.js';
 import type {Entry} from '../snapshot/manifest.js';
@@ -49,6 +48,8 @@ export async function listSnapshots(project: Project, app: App | undefined, term
   const records = (await openStore(project).list())
     .filter((record) => app === undefined || record.app === app.name)
     .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  // Drawing is loaded by those alone who draw: taking a snapshot is to start at once.
+  const {renderTable} = await import('../report/table.js');
   const text = renderTable({
     columns: [
       {title: 'SNAPSHOT', shrinks: false},

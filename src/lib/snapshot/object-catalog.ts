@@ -2,10 +2,11 @@ import {hash} from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
+import {DigestTable} from './digest-table.js';
 import {listIfThere} from './durable-file.js';
 import {readErrorCode} from './error-code.js';
 import type {Digest} from './manifest.js';
-import {decodePackIndex, type PackedObject} from './pack-index.js';
+import {type PackedObject, PackIndex} from './pack-index.js';
 import {type Damage, nameQuarantined} from './quarantine.js';
 import type {StoreLayout} from './store-layout.js';
 
@@ -14,7 +15,7 @@ export interface Pack {
   readonly file: string;
   /** 0 when the pack is missing. */
   readonly bytes: number;
-  readonly objects: readonly PackedObject[];
+  readonly objects: PackIndex;
 }
 
 export type Place =
@@ -26,20 +27,26 @@ export type ReadResult = {readonly kind: 'bytes'; readonly bytes: Buffer} | {rea
 /** Knows where each object of a store lies, as of when it was loaded. Copies in quarantine are not there. */
 export class ObjectCatalog {
   readonly packs: readonly Pack[];
-  readonly #packed = new Map<Digest, {readonly pack: Pack; readonly object: PackedObject}>();
+  readonly #digests = new DigestTable();
+  /** For each digest: the number of its pack, and of its record there. */
+  readonly #places: Int32Array;
   readonly #layout: StoreLayout;
   readonly #open = new Map<string, number>();
 
   private constructor(layout: StoreLayout, packs: readonly Pack[], quarantined: ReadonlySet<string>) {
     this.#layout = layout;
     this.packs = packs;
-    for (const pack of packs) {
-      for (const object of pack.objects) {
-        const lies = object.offset + object.length <= pack.bytes;
-        if (lies && (quarantined.size === 0 || !quarantined.has(nameQuarantined(object.digest, pack.id)))) {
-          this.#packed.set(object.digest, {pack, object});
-        }
-      }
+    this.#places = new Int32Array(2 * packs.reduce((sum, {objects}) => sum + objects.count, 0));
+    for (const [number, pack] of packs.entries()) this.#enter(number, pack, quarantined);
+  }
+
+  #enter(pack: number, {id, bytes, objects}: Pack, quarantined: ReadonlySet<string>): void {
+    for (let record = 0; record < objects.count; record += 1) {
+      const {digest, offset, length} = objects.at(record);
+      if (offset + length > bytes || (quarantined.size > 0 && quarantined.has(nameQuarantined(digest, id)))) continue;
+      const number = this.#digests.addBytes(objects.bytes, objects.digestAt(record));
+      this.#places[number * 2] = pack;
+      this.#places[number * 2 + 1] = record;
     }
   }
 
@@ -57,18 +64,25 @@ export class ObjectCatalog {
   }
 
   find(digest: Digest): Place | undefined {
-    const packed = this.#packed.get(digest);
-    if (packed !== undefined) return {kind: 'packed', ...packed};
+    const packed = this.#findPacked(digest);
+    if (packed !== undefined) return packed;
     const file = this.#layout.object(digest);
     return fs.lstatSync(file, {throwIfNoEntry: false})?.isFile() ? {kind: 'large', file} : undefined;
   }
 
   /** True when a copy of the right size is there; its bytes are not read. */
   has(digest: Digest, size: number): boolean {
-    const packed = this.#packed.get(digest);
+    const packed = this.#findPacked(digest);
     if (packed !== undefined) return packed.object.length === size;
     const stat = fs.lstatSync(this.#layout.object(digest), {throwIfNoEntry: false});
     return stat?.isFile() === true && stat.size === size;
+  }
+
+  #findPacked(digest: Digest): Extract<Place, {kind: 'packed'}> | undefined {
+    const number = this.#digests.find(digest);
+    if (number === undefined) return undefined;
+    const pack = this.packs[this.#places[number * 2] ?? 0];
+    return pack === undefined ? undefined : {kind: 'packed', pack, object: pack.objects.at(this.#places[number * 2 + 1] ?? 0)};
   }
 
   /** The verified bytes of a packed object. */
@@ -103,10 +117,10 @@ export class ObjectCatalog {
   }
 }
 
-function readIndex(layout: StoreLayout, name: string): readonly PackedObject[] | undefined {
+function readIndex(layout: StoreLayout, name: string): PackIndex | undefined {
   const file = path.join(layout.folder('packs'), name);
   try {
-    return decodePackIndex(fs.readFileSync(file), file);
+    return new PackIndex(fs.readFileSync(file), file);
   } catch (error) {
     const code = readErrorCode(error);
     if (code === 'ENOENT') return undefined;

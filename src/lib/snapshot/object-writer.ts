@@ -1,9 +1,10 @@
 import {createHash, hash} from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import {DigestTable} from './digest-table.js';
 import {nameTemporary, publish, syncDirectory, writeDurably} from './durable-file.js';
 import type {Digest} from './manifest.js';
-import {encodePackIndex, namePack, type PackedObject} from './pack-index.js';
+import {namePack, PackIndex, PackIndexWriter} from './pack-index.js';
 import {forgetQuarantined, nameQuarantined} from './quarantine.js';
 import type {StoreLayout} from './store-layout.js';
 import {type FileStamp, isSameStamp} from './walked-tree.js';
@@ -24,8 +25,8 @@ export class ObjectWriter {
   readonly #layout: StoreLayout;
   readonly #isKept: (digest: Digest, size: number) => boolean;
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
-  readonly #packed: PackedObject[] = [];
-  readonly #known = new Set<Digest>();
+  readonly #packed = new PackIndexWriter();
+  readonly #known = new DigestTable();
   #filled = 0;
   #flushed = 0;
   #pack: {readonly file: string; readonly descriptor: number} | undefined;
@@ -94,9 +95,9 @@ export class ObjectWriter {
 
   /** Makes the small files durable and visible: first the pack, then the index that names it. The pack's id, if there is one. */
   finish(): string | undefined {
-    if (this.#packed.length === 0) return undefined;
+    if (this.#packed.count === 0) return undefined;
     this.#flush();
-    const index = encodePackIndex(this.#packed);
+    const index = this.#packed.finish();
     const id = namePack(index);
     const name = path.join(this.#layout.folder('packs'), id);
     if (this.#pack !== undefined) {
@@ -105,7 +106,7 @@ export class ObjectWriter {
       this.abort();
     }
     writeDurably(`${name}.idx`, index);
-    forgetQuarantined(this.#layout, [`${id}.idx`, ...this.#packed.map(({digest}) => nameQuarantined(digest, id))]);
+    forgetQuarantined(this.#layout, nameCopies(id, new PackIndex(index, `${name}.idx`)));
     return id;
   }
 
@@ -118,7 +119,7 @@ export class ObjectWriter {
   }
 
   #isNew(digest: Digest, size: number): boolean {
-    return !this.#known.has(digest) && !this.#isKept(digest, size);
+    return this.#known.find(digest) === undefined && !this.#isKept(digest, size);
   }
 
   #count(digest: Digest, size: number): void {
@@ -128,7 +129,7 @@ export class ObjectWriter {
   }
 
   #keep(digest: Digest, length: number): void {
-    this.#packed.push({digest, offset: this.#flushed + this.#filled, length});
+    this.#packed.add(digest, this.#flushed + this.#filled, length);
     this.#filled += length;
     this.#count(digest, length);
   }
@@ -144,6 +145,12 @@ export class ObjectWriter {
     this.#flushed += this.#filled;
     this.#filled = 0;
   }
+}
+
+/** The names that the copies in a pack would have in quarantine. */
+function* nameCopies(id: string, index: PackIndex): Generator<string, void> {
+  yield `${id}.idx`;
+  for (const {digest} of index) yield nameQuarantined(digest, id);
 }
 
 /** Copies exactly `size` bytes; undefined when the source has fewer or more. */

@@ -3,6 +3,9 @@ const control = /\p{Cc}/u;
 /** A lone surrogate has no UTF-8 form. */
 const surrogate = /\p{Cs}/u;
 
+/** Nearly every name: nothing is wrong with it but perhaps the length of the path that it ends. */
+const plain = /^[ -~]{3,80}$/;
+
 export const pathLimitBytes = 4096;
 export const componentLimitBytes = 255;
 
@@ -23,6 +26,7 @@ function explainLength(path: string): string | undefined {
 
 /** Why a name cannot be part of a path of a manifest, as the end of a sentence about it; undefined when it can. */
 export function explainComponent(name: string, path: string): string | undefined {
+  if (plain.test(name)) return explainLength(path);
   if (name === '.' || name === '..') return `has a "${name}" component`;
   if (exceeds(name, componentLimitBytes)) return `has a component of more than ${componentLimitBytes} bytes`;
   return explainText(name) ?? explainLength(path);

@@ -124,9 +124,15 @@ function prunePacks(layout: StoreLayout, live: ReadonlySet<Digest>, signal: Abor
 function choosePacks(packs: readonly Pack[], live: ReadonlySet<Digest>, quarantined: ReadonlySet<string>): [Pack[], Pack[]] {
   const small = packs.filter(({bytes}) => bytes < smallPackBytes);
   return partition(packs, (pack) => {
-    const liveBytes = pack.objects.reduce((sum, {digest, length}) => sum + (live.has(digest) ? length : 0), 0);
-    const isNeeded = pack.objects.some(({digest}) => live.has(digest));
-    const hasBad = pack.objects.some(({digest}) => quarantined.has(nameQuarantined(digest, pack.id)));
+    let liveBytes = 0;
+    let isNeeded = false;
+    let hasBad = false;
+    for (const {digest, length} of pack.objects) {
+      hasBad ||= quarantined.has(nameQuarantined(digest, pack.id));
+      if (!live.has(digest)) continue;
+      isNeeded = true;
+      liveBytes += length;
+    }
     return !isNeeded || hasBad || liveBytes < pack.bytes * fullShare || (small.length > maxSmallPacks && small.includes(pack));
   });
 }

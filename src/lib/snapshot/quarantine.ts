@@ -33,7 +33,7 @@ function quarantine(layout: StoreLayout, {digest, why, pack}: Damage): void {
 }
 
 /** Takes back what was said of copies that have been written anew. */
-export function forgetQuarantined(layout: StoreLayout, names: readonly string[]): void {
+export function forgetQuarantined(layout: StoreLayout, names: Iterable<string>): void {
   const there = new Set(listIfThere(layout.folder('quarantine')));
   if (there.size === 0) return;
   for (const name of names) {

@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import {setTimeout as sleep, setImmediate as yieldToOthers} from 'node:timers/promises';
 import {DroverError} from '../errors/drover-error.js';
 import {readErrorCode} from './error-code.js';
+import {FileDigests} from './file-digests.js';
 import type {Digest} from './manifest.js';
 import {largeFileBytes, type ObjectWriter} from './object-writer.js';
-import type {ReadFile} from './stat-index.js';
 import type {FileStamp, WalkedFile, WalkedTree} from './walked-tree.js';
 
 export interface ReadFilesOptions {
@@ -16,6 +16,12 @@ export interface ReadFilesOptions {
   readonly signal: AbortSignal;
 }
 
+/** A file as it was when it was read. */
+interface ReadFile {
+  readonly file: WalkedFile;
+  readonly digest: Digest;
+}
+
 const attempts = 4;
 /** Longer than the kernel's coarsest clock tick (10 ms): a write after this is seen in the times. */
 const settleMs = 25;
@@ -25,20 +31,21 @@ const yieldEveryFiles = 256;
  * Brings every file of a tree into the store, in order. `read` counts those that were not recalled. A file that changes
  * under the reader is read again, at most four times in all, then refused (`invalid-source`): nothing torn gets in.
  */
-export async function readFiles(options: ReadFilesOptions): Promise<{readonly files: readonly ReadFile[]; readonly read: number}> {
+export async function readFiles(options: ReadFilesOptions): Promise<{readonly files: FileDigests; readonly read: number}> {
   const {tree, recall, signal} = options;
-  const files: ReadFile[] = [];
+  const files = new FileDigests(tree.entries.length);
   let read = 0;
   for (const entry of tree.entries) {
     if (entry.kind !== 'file') continue;
     const recalled = recall(entry);
     if (recalled === undefined) {
       read += 1;
-      files.push(readQuickly(entry, options) ?? (await readPatiently(entry, options)));
+      const {file, digest} = readQuickly(entry, options) ?? (await readPatiently(entry, options));
+      files.add(file, digest);
     } else {
-      files.push({file: entry, digest: recalled});
+      files.add(entry, recalled);
     }
-    if (files.length % yieldEveryFiles === 0) {
+    if (files.files.length % yieldEveryFiles === 0) {
       await yieldToOthers();
       signal.throwIfAborted();
     }

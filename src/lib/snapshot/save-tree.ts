@@ -1,14 +1,14 @@
 import {createHash} from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import {listIfThere, readIfThere, writeDurably} from './durable-file.js';
-import type {Entry, Manifest} from './manifest.js';
-import {encodeManifest, snapshotId} from './manifest-text.js';
+import {listIfThere} from './durable-file.js';
+import type {Manifest} from './manifest.js';
+import {writeManifest} from './manifest-writer.js';
 import {ObjectCatalog} from './object-catalog.js';
 import {ObjectWriter} from './object-writer.js';
 import {readFiles, refuseMoved} from './read-files.js';
 import {readRecord, writeRecord} from './records.js';
-import {type ReadFile, StatIndex, writeStatIndex} from './stat-index.js';
+import {StatIndex, writeStatIndex} from './stat-index.js';
 import type {SnapshotRecord} from './store.js';
 import type {StoreLayout} from './store-layout.js';
 import {holdStore} from './store-lock.js';
@@ -59,8 +59,7 @@ async function save(layout: StoreLayout, {tree, app, labels, now, signal}: SaveO
     refuseMoved(tree);
     signal.throwIfAborted();
     writer.finish();
-    const {text, manifest} = makeManifest(tree, files);
-    if (readIfThere(layout.snapshot(manifest.id))?.equals(text) !== true) writeDurably(layout.snapshot(manifest.id), text);
+    const manifest = writeManifest(layout, tree, files);
     const record = makeRecord(layout, manifest, app, labels, new Date(now()));
     writeRecord(layout, record);
     if (read > 0 || index?.snapshot !== manifest.id) writeStatIndex(indexFile, files, manifest.id, startedMs);
@@ -97,23 +96,6 @@ function chooseRecall(layout: StoreLayout, index: StatIndex, catalog: LazyCatalo
     const digest = index.match(file);
     return digest !== undefined && catalog.get().has(digest, file.size) ? digest : undefined;
   };
-}
-
-function makeManifest(tree: WalkedTree, files: readonly ReadFile[]): {readonly text: Buffer; readonly manifest: Manifest} {
-  let next = 0;
-  let bytes = 0;
-  const entries = tree.entries.map((walked): Entry => {
-    if (walked.kind === 'link') return walked;
-    if (walked.kind === 'directory') return {kind: 'directory', path: walked.path, mode: walked.mode};
-    const read = files[next];
-    next += 1;
-    if (read?.file.path !== walked.path) throw new Error(`"${walked.path}" was not read`);
-    const {path: name, mode, size} = read.file;
-    bytes += size;
-    return {kind: 'file', path: name, mode, size, digest: read.digest};
-  });
-  const text = encodeManifest(entries);
-  return {text, manifest: {id: snapshotId(text), entries, files: files.length, bytes}};
 }
 
 /** The same tree saved again is the newest again; labels add up. */

@@ -3,19 +3,14 @@ import fs from 'node:fs';
 import {endianness} from 'node:os';
 import path from 'node:path';
 import {nameTemporary, readIfThere} from './durable-file.js';
+import type {FileDigests} from './file-digests.js';
 import type {Digest, SnapshotId} from './manifest.js';
 import {compareBytewise} from './manifest-text.js';
 import type {WalkedFile} from './walked-tree.js';
 
-/** A file as it was when it was read, and what its bytes hash to. */
-export interface ReadFile {
-  readonly file: WalkedFile;
-  readonly digest: Digest;
-}
-
 /** A file that was written to this shortly before it was read may have been written to again without a change of its times. */
 const racyMs = 2000;
-const version = `drover-stat-index 1 ${endianness()}`;
+const version = `drover-stat-index 2 ${endianness()}`;
 const sumBytes = 32;
 
 interface Header {
@@ -29,18 +24,24 @@ interface Header {
 export class StatIndex {
   /** The snapshot that holds every file named here. */
   readonly snapshot: SnapshotId;
-  readonly #paths: readonly string[];
+  /** One a line. */
+  readonly #paths: Buffer;
+  readonly #count: number;
   readonly #stamps: Float64Array;
   readonly #digests: Buffer;
   readonly #trustedBeforeMs: number;
   #next = 0;
+  #at = 0;
+  /** The path at `#next`. */
+  #known: string | undefined;
 
-  private constructor(header: Header, stamps: Float64Array, digests: Buffer, paths: readonly string[]) {
+  private constructor(header: Header, stamps: Float64Array, digests: Buffer, paths: Buffer) {
     this.snapshot = header.snapshot;
     this.#trustedBeforeMs = header.startedMs - racyMs;
     this.#stamps = stamps;
     this.#digests = digests;
     this.#paths = paths;
+    this.#count = header.count;
   }
 
   /** Undefined when there is none, or it is damaged. */
@@ -55,20 +56,27 @@ export class StatIndex {
     const digestsStart = headerEnd + 1 + header.count * 32;
     const pathsStart = digestsStart + header.count * 32;
     const stamps = new Float64Array(new Uint8Array(bytes.subarray(headerEnd + 1, digestsStart)).buffer);
-    const paths = bytes.toString('utf8', pathsStart, end).split('\n');
-    return new StatIndex(header, stamps, bytes.subarray(digestsStart, pathsStart), header.count === 0 ? [] : paths);
+    return new StatIndex(header, stamps, bytes.subarray(digestsStart, pathsStart), bytes.subarray(pathsStart, end));
   }
 
   /** The digest of a file that has not changed. Must be asked in canonical order. */
   match(file: WalkedFile): Digest | undefined {
-    while (this.#next < this.#paths.length) {
-      const known = this.#paths[this.#next] ?? '';
-      const order = known === file.path ? 0 : compareBytewise(known, file.path);
+    while (this.#next < this.#count) {
+      this.#known ??= this.#readPath();
+      const order = this.#known === file.path ? 0 : compareBytewise(this.#known, file.path);
       if (order > 0) return undefined;
+      this.#known = undefined;
       this.#next += 1;
       if (order === 0) return this.#matchAt(this.#next - 1, file);
     }
     return undefined;
+  }
+
+  #readPath(): string {
+    const start = this.#at;
+    const end = this.#paths.indexOf(10, start);
+    this.#at = end + 1;
+    return this.#paths.toString('utf8', start, end);
   }
 
   #matchAt(index: number, {size, mtimeMs, ctimeMs, ino}: WalkedFile): Digest | undefined {
@@ -80,36 +88,39 @@ export class StatIndex {
   }
 }
 
-/** `files` in canonical order; `startedMs` is when the first of them was looked at. */
-export function writeStatIndex(target: string, files: readonly ReadFile[], snapshot: SnapshotId, startedMs: number): void {
-  const header: Header = {version, count: files.length, snapshot, startedMs};
-  const stamps = new Float64Array(files.length * 4);
-  const digests = Buffer.allocUnsafe(files.length * 32);
-  for (const [index, {file, digest}] of files.entries()) {
-    stamps[index * 4] = file.size;
-    stamps[index * 4 + 1] = file.mtimeMs;
-    stamps[index * 4 + 2] = file.ctimeMs;
-    stamps[index * 4 + 3] = file.ino;
-    digests.write(digest, index * 32, 'hex');
-  }
-  const pieces = [
-    Buffer.from(`${JSON.stringify(header)}\n`),
-    Buffer.from(stamps.buffer),
-    digests,
-    Buffer.from(files.map(({file}) => file.path).join('\n')),
-  ];
-  const sum = createHash('sha256');
-  for (const piece of pieces) sum.update(piece);
+const linesAtOnce = 4096;
+
+/** `startedMs` is when the first of the files was looked at. */
+export function writeStatIndex(target: string, read: FileDigests, snapshot: SnapshotId, startedMs: number): void {
   const temporary = nameTemporary(path.dirname(target));
   try {
     const descriptor = fs.openSync(temporary, 'wx');
+    const sum = createHash('sha256');
     try {
-      for (const piece of [...pieces, sum.digest()]) fs.writeFileSync(descriptor, piece);
+      for (const piece of renderPieces(read, snapshot, startedMs)) {
+        sum.update(piece);
+        fs.writeFileSync(descriptor, piece);
+      }
+      fs.writeFileSync(descriptor, sum.digest());
     } finally {
       fs.closeSync(descriptor);
     }
     fs.renameSync(temporary, target);
   } finally {
     fs.rmSync(temporary, {force: true});
+  }
+}
+
+function* renderPieces({files, digests}: FileDigests, snapshot: SnapshotId, startedMs: number): Generator<Uint8Array, void> {
+  const header: Header = {version, count: files.length, snapshot, startedMs};
+  yield Buffer.from(`${JSON.stringify(header)}\n`);
+  for (let at = 0; at < files.length; at += linesAtOnce) {
+    const stamps = files.slice(at, at + linesAtOnce).flatMap(({size, mtimeMs, ctimeMs, ino}) => [size, mtimeMs, ctimeMs, ino]);
+    yield new Uint8Array(new Float64Array(stamps).buffer);
+  }
+  yield digests;
+  for (let at = 0; at < files.length; at += linesAtOnce) {
+    const lines = files.slice(at, at + linesAtOnce).map(({path: name}) => `${name}\n`);
+    yield Buffer.from(lines.join(''));
   }
 }
