@@ -21,6 +21,18 @@ async function loadApp(line: string): Promise<App> {
 }
 
 describe('loadProject()', () => {
+  it('reads partitions, by path and by hash, and fills in what is not said', async () => {
+    expect(
+      (await loadApp('partitions: {by: path, copies: 2, rules: [{paths: [de/**], hosts: silo:eu}, {paths: ["**"], hosts: none}]}'))
+        .partitions,
+    ).toEqual({
+      kind: 'path',
+      copies: 2,
+      rules: [{paths: ['de/**'], hosts: 'silo:eu'}, {paths: ['**']}],
+    });
+    expect((await loadApp('partitions: {by: hash}')).partitions).toEqual({kind: 'hash', count: 256, copies: 3, depth: 1, within: 'silo'});
+  });
+
   it('reads every key of the design', async () => {
     const file = await folder.write(
       'drover.yml',
@@ -269,6 +281,20 @@ describe('loadProject() refuses', () => {
     [
       'health: [{tcp: 1, rise: 9, interval: 10s}]',
       ['deadline 1m is shorter than 9 tries with interval 10s (bad.yml:6:14); raise the deadline'],
+    ],
+    ['partitions: {by: hash, copies: 0}', ['copies must be 1..1000, got 0 (bad.yml:6:36)']],
+    ['partitions: {by: hush}', ['by must be "hash", got "hush" (bad.yml:6:22); did you mean "hash"?']],
+    [
+      'partitions: {by: path, rules: [{paths: [/de], hosts: all}]}',
+      ['path pattern "/de" begins with a slash (bad.yml:6:45); write it from the root of the tree, without the slash'],
+    ],
+    [
+      'partitions: {by: path, rules: [{paths: [a], hosts: "role:"}]}',
+      ['hosts "role:" does not name a role (bad.yml:6:56); write, for example, role:web'],
+    ],
+    [
+      'partitions: {by: path, rules: [{paths: [a], hosts: all}, {paths: [a], hosts: none}]}',
+      ['rule 2 is for the same paths as rule 1 (bad.yml:6:62); remove one'],
     ],
     ['link: {/etc: a}', ['link "/etc" is not a valid path (bad.yml:6:12); a relative path without . or ..']],
     ['link: {a: ../b}', ['link target "../b" is not a valid path (bad.yml:6:15); a relative path without . or ..']],

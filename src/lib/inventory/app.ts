@@ -23,6 +23,8 @@ export interface App {
   readonly roll: Roll;
   /** How deltas travel; straight to every host, as fast as they go, where nothing is said. */
   readonly push?: PushSettings;
+  /** Who holds which paths; every host holds all of them where nothing is said. */
+  readonly partitions?: Partitions;
   readonly drain?: Drain;
   readonly warm?: WarmSettings;
   readonly health: readonly Probe[];
@@ -39,6 +41,21 @@ export interface PushRate {
   readonly host?: number | undefined;
   readonly silo?: number | undefined;
   readonly run?: number | undefined;
+}
+
+/**
+ * How content is shared out. `path`: the first rule that matches a path says who holds it, all of its hosts or `copies` of them. `hash`: paths
+ * with the same first `depth` components stay together; each of `count` partitions is held by `copies` hosts of every silo, or of all.
+ */
+export type Partitions =
+  | {readonly kind: 'path'; readonly rules: readonly PartitionRule[]; readonly copies?: number}
+  | {readonly kind: 'hash'; readonly count: number; readonly copies: number; readonly depth: number; readonly within: 'silo' | 'all'};
+
+export interface PartitionRule {
+  /** Patterns of paths from the root of the tree. */
+  readonly paths: readonly string[];
+  /** Selection expression within the app's hosts; undefined: these paths go nowhere. */
+  readonly hosts?: string;
 }
 
 export interface Roll {

@@ -20,7 +20,7 @@ function placeWarm(warm: WarmSettings, folder: string): WarmSettings {
 }
 
 function buildApp(name: AppName, input: AppInput, folder: string): App {
-  const {once, restart, push, drain, warm} = input;
+  const {once, restart, push, partitions, drain, warm} = input;
   const {before, after} = once ?? {};
   return {
     name,
@@ -35,6 +35,7 @@ function buildApp(name: AppName, input: AppInput, folder: string): App {
     ...(restart === undefined ? {} : {restart}),
     roll: input.roll ?? makeDefaultRoll(),
     ...(push === undefined ? {} : {push}),
+    ...(partitions === undefined ? {} : {partitions}),
     ...(drain === undefined ? {} : {drain}),
     ...(warm === undefined ? {} : {warm: placeWarm(warm, folder)}),
     health: input.health ?? [],

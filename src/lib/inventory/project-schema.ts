@@ -3,6 +3,7 @@ import {DroverError} from '../errors/drover-error.js';
 import type {EventSink} from './app.js';
 import {drainSchema} from './drain-schema.js';
 import {nameRule, parseAppName} from './host-name.js';
+import {partitionSchema} from './partition-schema.js';
 import {parseRelativePath, parseRootPath, parseServiceUrl} from './path-grammar.js';
 import {probeSchema} from './probe-schema.js';
 import {pushSchema} from './push-schema.js';
@@ -60,6 +61,7 @@ const appSchema = mapField({
   restart: textField('restart', {description: 'Shell command on the host after current moved'}).optional(),
   roll: rollSchema.meta({description: 'How a deploy proceeds'}).optional(),
   push: pushSchema.meta({description: 'How deltas reach hosts'}).optional(),
+  partitions: partitionSchema.meta({description: 'Who holds which paths; every host holds all by default'}).optional(),
   drain: drainSchema.meta({description: 'How a host leaves and enters rotation'}).optional(),
   warm: warmSchema.meta({description: 'How caches are filled before a host is admitted'}).optional(),
   health: z.array(probeSchema).meta({description: 'Probes that must all pass'}).optional(),

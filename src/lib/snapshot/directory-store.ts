@@ -3,6 +3,7 @@ import {buildDelta, findDelta} from './delta.js';
 import {listIfThere} from './durable-file.js';
 import {ObjectCatalog} from './object-catalog.js';
 import {readObject} from './object-reader.js';
+import {keepParts, listParts} from './part-files.js';
 import {type Pruned, type PruneOptions, pruneStore} from './prune-store.js';
 import {readManifest} from './read-manifest.js';
 import {listRecords} from './records.js';
@@ -45,6 +46,14 @@ export function openDirectoryStore({path, now}: OpenDirectoryStoreOptions): Dire
     verify: async (id, signal) => {
       const options = {layout, catalog: catalogs.get(), signal};
       return id === undefined ? verifyAll(options) : verifyObjects(options, [readManifest(layout, id)]);
+    },
+    parts: async () => listParts(layout),
+    keepParts: (snapshot, parts, signal) => {
+      const lock = {directory: layout.folder('locks'), kind: 'save', now, waitMs: lockWaitMs, signal} as const;
+      return layout.guard(() => {
+        layout.prepare(now());
+        return holdStore(lock, async () => keepParts(layout, snapshot, parts));
+      });
     },
     delta: async (base, snapshot, signal) => {
       const found = await findDelta(layout, base, snapshot, signal);

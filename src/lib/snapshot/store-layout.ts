@@ -7,7 +7,7 @@ import type {Digest, SnapshotId} from './manifest.js';
 
 export const storeFormat = 1;
 
-const folders = ['packs', 'objects', 'snapshots', 'records', 'deltas', 'index', 'quarantine', 'locks'] as const;
+const folders = ['packs', 'objects', 'snapshots', 'parts', 'records', 'deltas', 'index', 'quarantine', 'locks'] as const;
 
 /**
  * Where things lie in a store directory:
@@ -16,6 +16,7 @@ const folders = ['packs', 'objects', 'snapshots', 'records', 'deltas', 'index', 
  *     packs/<id>.pack      the bytes of many small files, one after another; <id>.idx tells where each lies
  *     objects/ab/<digest>  one large file
  *     snapshots/<id>       canonical manifests
+ *     parts/               empty files <part>.<snapshot>: the snapshot that a part was cut from; its manifest is in snapshots/
  *     records/             one small file per app and snapshot: when, labels, counts
  *     deltas/              what was built for hosts; can be deleted at any time
  *     index/               what each source looked like last time; can be deleted at any time

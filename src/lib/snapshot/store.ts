@@ -1,5 +1,6 @@
 import type {Readable} from 'node:stream';
 import type {Digest, Manifest, SnapshotId} from './manifest.js';
+import type {Part} from './part.js';
 
 /** What is recorded beside a snapshot; not part of its id. */
 export interface SnapshotRecord {
@@ -29,6 +30,12 @@ export interface Delta {
   readonly removed: number;
 }
 
+/** Which snapshot a part was cut from. The same part may belong to several. */
+export interface PartRecord {
+  readonly id: SnapshotId;
+  readonly snapshot: SnapshotId;
+}
+
 /** A place where snapshots are kept. Objects are verified each time they are read; a bad one throws `integrity`. */
 export interface Store {
   list(): Promise<readonly SnapshotRecord[]>;
@@ -39,6 +46,10 @@ export interface Store {
   open(digest: Digest): Promise<Readable>;
   /** Every object of one snapshot, or of all: what is missing or damaged. */
   verify(id: SnapshotId | undefined, signal: AbortSignal): Promise<readonly DamagedObject[]>;
+  /** Keeps the manifests of parts of a snapshot, so that deltas lead to them and from them; what is there already stays. */
+  keepParts(snapshot: SnapshotId, parts: readonly Part[], signal: AbortSignal): Promise<void>;
+  /** Every part that is kept. */
+  parts(): Promise<readonly PartRecord[]>;
   delta(base: SnapshotId | undefined, snapshot: SnapshotId, signal: AbortSignal): Promise<Delta>;
 }
 
