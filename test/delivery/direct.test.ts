@@ -1,10 +1,13 @@
-import {stat} from 'node:fs/promises';
+import {readFile, stat, writeFile} from 'node:fs/promises';
+import path from 'node:path';
 import {Readable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {describe, expect, it} from 'vitest';
 import {sendDelta} from '../../src/lib/delivery/send-delta.js';
 import type {ExecRequest, Link} from '../../src/lib/host/link.js';
+import {canEncode} from '../../src/lib/snapshot/delta-encoding.js';
 import type {Delta} from '../../src/lib/snapshot/store.js';
-import type {Site} from '../host/verb-site.js';
+import {Site} from '../host/verb-site.js';
 import {describeDelivery, partOf} from './delivery-contract.js';
 
 /** The site's link, cut once the part has `bytes` bytes. */
@@ -44,3 +47,22 @@ describeDelivery('directly', async () => ({
     }),
   close: async () => undefined,
 }));
+
+describe.runIf(canEncode('zstd'))('a delta by zstd', () => {
+  it('arrives as the same tree, with and without a base, and a flipped bit in it is found', async () => {
+    const site = await Site.make();
+    const send = (delta: Delta) => sendDelta({host: site.app, delta, unpackedBytes: 0, links: {}, onProgress: () => undefined});
+    const a = await site.snapshot({x: 'sheep '.repeat(9000), 'y/z': '1'});
+    const b = await site.snapshot({x: 'sheep '.repeat(9001), 'y/z': '1'});
+    await send(await site.delta(undefined, a, 'zstd'));
+    const delta = await site.delta(a, b, 'zstd');
+    const bytes = await readFile(delta.path);
+    bytes[bytes.length - 9] = (bytes.at(-9) ?? 0) ^ 1;
+    const bad = path.join(site.folder, 'bad');
+    await writeFile(bad, bytes);
+    await expect(send({...delta, path: bad})).rejects.toMatchObject({code: 'integrity'});
+    expect(await send(delta)).toMatchObject({kind: 'staged', sentBytes: delta.bytes});
+    await site.app.verify(b);
+    await site.remove();
+  });
+});

@@ -10,6 +10,7 @@ import {runChild} from '../../src/lib/host/child-exec.js';
 import {type Fence, HostApp, type StageRequest} from '../../src/lib/host/host-app.js';
 import type {Link} from '../../src/lib/host/link.js';
 import {createSnapshot} from '../../src/lib/snapshot/create-snapshot.js';
+import type {Encoding} from '../../src/lib/snapshot/delta-encoding.js';
 import {openDirectoryStore} from '../../src/lib/snapshot/directory-store.js';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
 import type {Delta} from '../../src/lib/snapshot/store.js';
@@ -136,8 +137,8 @@ export class Site {
     return saved.record.id;
   }
 
-  delta(base: SnapshotId | undefined, id: SnapshotId): Promise<Delta> {
-    return this.store.delta(base, id, patiently);
+  delta(base: SnapshotId | undefined, id: SnapshotId, encoding: Encoding = 'gzip'): Promise<Delta> {
+    return this.store.delta(base, id, patiently, encoding);
   }
 
   async send(

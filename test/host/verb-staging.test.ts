@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process';
 import {createReadStream} from 'node:fs';
 import {chmod, lstat, readdir, readFile, writeFile} from 'node:fs/promises';
 import {Readable} from 'node:stream';
@@ -120,6 +121,35 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     }
     const without = await site.stage({'config/x': '3'}, {base: id});
     expect(await readTree(site.at('releases', without))).toEqual({config: '555/', 'config/x': '444 3'});
+  });
+
+  it('reads again what was touched in the base since it was proved, and finds what was changed', async () => {
+    site = await Site.make(shell);
+    const before: TreeSpec = {'a/f': 'one', 'a/g': 'two', 'b/h': 'three', l: {to: 'a/f'}};
+    const after: TreeSpec = {...before, 'b/h': 'four'};
+    const base = await site.stage(before);
+    const id = await site.snapshot(after);
+    const at = site.at('releases', base);
+    const run = (script: string): void =>
+      expect(spawnSync('sh', ['-ec', `chmod u+w . a a/f; ${script}; chmod 444 a/f; chmod 555 a .`], {cwd: at}).status, script).toBe(0);
+    for (const harm of [
+      'printf 1ne >a/f',
+      'rm a/f; printf 1ne >a/f',
+      'touch a/x',
+      'rm -f l; ln -s b/h l',
+      'chmod 555 a/g',
+      'rm -f a/g',
+      'mkdir a/d',
+    ]) {
+      run(harm);
+      await expect(site.send(id, {base}), harm).rejects.toMatchObject({failure: 'damaged'});
+      run('rm -rf a/x a/d l a/f a/g; printf one >a/f; printf two >a/g; chmod 444 a/g; ln -s a/f l');
+      if (shell.uid !== undefined) spawnSync('chown', ['-hR', `${shell.uid}:${shell.uid}`, at]);
+      await site.app.verify(base);
+    }
+    run('touch a/f');
+    await site.send(id, {base});
+    await Promise.all([site.app.verify(base), site.app.verify(id)]);
   });
 
   it('refuses links that would hide a path, or have no folder', async () => {

@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process';
 import {createReadStream} from 'node:fs';
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
@@ -46,15 +47,16 @@ describe.each(shells.filter(({name, uid}) => name !== 'bash' && uid === undefine
     /** Sends a delta of our own making, whose digest is right. */
     async function deliver(
       entries: readonly RawEntry[],
-      {whole = false, tail = Buffer.alloc(0)}: {whole?: boolean; tail?: Buffer} = {},
+      {whole = false, tail = Buffer.alloc(0), declared}: {whole?: boolean; tail?: Buffer; declared?: number} = {},
     ): Promise<void> {
-      const bytes = Buffer.concat([gzipSync(Buffer.concat([...entries.map(packEntry), Buffer.alloc(1024)])), tail]);
+      const archive = Buffer.concat([...entries.map(packEntry), Buffer.alloc(1024)]);
+      const bytes = Buffer.concat([gzipSync(archive), tail]);
       const file = path.join(site.folder, 'tampered.tgz');
       await writeFile(file, bytes);
       const request = {
         id,
         base: whole ? undefined : base,
-        delta: {bytes: bytes.length, digest: digestOf(bytes)},
+        delta: {bytes: bytes.length, digest: digestOf(bytes), encoding: 'gzip' as const, archiveBytes: declared ?? archive.length},
         unpackedBytes: 0,
         files: 1,
       };
@@ -175,6 +177,29 @@ describe.each(shells.filter(({name, uid}) => name !== 'bash' && uid === undefine
         expect(['taken', 'damaged']).toContain(ended);
         if (ended === 'taken') expect(Object.keys(await readTree(site.at('releases', id)))).not.toContain('planted');
       }
+    });
+
+    it('E13: is refused when more comes out of it than was declared, and no more than that reaches the disk', async () => {
+      const entries = await good();
+      const honest = Buffer.concat(entries.map(packEntry)).length + 1024;
+      const bomb = [...entries.slice(0, 2), {name: 'tree/added', text: '\0'.repeat(64 * 1024 * 1024)}, ...entries.slice(3)];
+      let largest = 0;
+      const watching = setInterval(() => {
+        largest = Math.max(
+          largest,
+          Number(
+            spawnSync('du', ['-sk', site.at('.drover', 'incoming')])
+              .stdout.toString()
+              .split('\t')[0],
+          ),
+        );
+      }, 20);
+      try {
+        await refuses(bomb, {declared: honest});
+      } finally {
+        clearInterval(watching);
+      }
+      expect(largest).toBeLessThan(1024);
     });
 
     it('is refused when it is no archive or ends early', async () => {

@@ -13,7 +13,13 @@ export interface StageRequest {
   readonly id: string;
   /** Release on the host that the delta starts from. */
   readonly base: string | undefined;
-  readonly delta: {readonly bytes: number; readonly digest: string};
+  readonly delta: {
+    readonly bytes: number;
+    readonly digest: string;
+    readonly encoding: 'gzip' | 'zstd';
+    /** Size of the archive before it was compressed; no byte more is unpacked. */
+    readonly archiveBytes: number;
+  };
   /** Bytes that unpacking adds. */
   readonly unpackedBytes: number;
   readonly files: number;
@@ -128,6 +134,8 @@ export class HostApp {
         base,
         part: partName(request),
         digest: delta.digest,
+        encoding: delta.encoding,
+        archive: delta.archiveBytes,
         run: run?.id,
         kind: run?.endsHere ? 'push' : undefined,
         epoch: 0,

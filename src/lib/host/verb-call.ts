@@ -65,8 +65,19 @@ const id = /^[0-9a-f]*$/;
 /** What values may hold that become names of files or are calculated with on the host, which checks the same again. */
 const grammar: Readonly<Record<string, RegExp>> = {
   ...{id, base: id, from: id, to: id, digest: id, part: /^[0-9a-f-]*$/, protect: /^[0-9a-f ]*$/},
-  ...{run: word, event: word, kind: word},
-  ...{epoch: digits, ttl: digits, bytes: digits, need: digits, files: digits, offset: digits, seconds: digits, keep: digits, max: digits},
+  ...{run: word, event: word, kind: word, encoding: word},
+  ...{
+    epoch: digits,
+    ttl: digits,
+    bytes: digits,
+    need: digits,
+    files: digits,
+    offset: digits,
+    seconds: digits,
+    keep: digits,
+    max: digits,
+    archive: digits,
+  },
 };
 
 function refuseMalformed(values: VerbCall['values']): void {

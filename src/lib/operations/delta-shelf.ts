@@ -1,31 +1,40 @@
+import type {Encoding} from '../snapshot/delta-encoding.js';
 import type {SnapshotId} from '../snapshot/manifest.js';
 import type {Delta, Store} from '../snapshot/store.js';
 import type {World} from './world.js';
 
+/** Where a host starts from, and what it can unpack. */
+export interface DeltaWish {
+  readonly base: SnapshotId | undefined;
+  readonly encoding: Encoding;
+}
+
 /** The deltas to one snapshot, each built once when it is first wanted, whatever the number of hosts. */
 export class DeltaShelf {
-  private readonly built = new Map<string | undefined, Promise<Delta>>();
+  private readonly built = new Map<string, Promise<Delta>>();
 
   constructor(
     private readonly world: World,
     private readonly store: Store,
     private readonly snapshot: SnapshotId,
-    /** How many hosts start from a base; for the record. */
-    private readonly countHosts: (base: SnapshotId | undefined) => number,
+    /** How many hosts wish for the same; for the record. */
+    private readonly countHosts: (wish: DeltaWish) => number,
   ) {}
 
-  take(base: SnapshotId | undefined): Promise<Delta> {
-    const known = this.built.get(base);
+  take(wish: DeltaWish): Promise<Delta> {
+    const key = `${wish.base} ${wish.encoding}`;
+    const known = this.built.get(key);
     if (known !== undefined) return known;
-    const building = this.build(base);
-    this.built.set(base, building);
+    const building = this.build(wish);
+    this.built.set(key, building);
     return building;
   }
 
-  private async build(base: SnapshotId | undefined): Promise<Delta> {
-    const delta = await this.store.delta(base, this.snapshot, this.world.signal);
+  private async build(wish: DeltaWish): Promise<Delta> {
+    const {base, encoding} = wish;
+    const delta = await this.store.delta(base, this.snapshot, this.world.signal, encoding);
     const {files, bytes} = delta;
-    const hosts = Math.max(1, this.countHosts(base));
+    const hosts = Math.max(1, this.countHosts(wish));
     await this.world.emit({kind: 'delta-built', snapshot: this.snapshot, files, bytes, hosts, ...(base === undefined ? {} : {base})});
     return delta;
   }

@@ -9,9 +9,10 @@ import type {HostState} from '../host/host-state.js';
 import {VerbError} from '../host/verb-call.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
+import {canEncode, type Encoding} from '../snapshot/delta-encoding.js';
 import type {SnapshotId} from '../snapshot/manifest.js';
 import type {Store} from '../snapshot/store.js';
-import {DeltaShelf} from './delta-shelf.js';
+import {DeltaShelf, type DeltaWish} from './delta-shelf.js';
 import {runStep, useHost} from './on-host.js';
 import type {World} from './world.js';
 
@@ -42,19 +43,23 @@ export async function stageRelease(world: World, options: StageOptions): Promise
   const {app, store, hosts, states, budget} = options;
   const snapshot = options.snapshot as SnapshotId;
   const lacks = (host: Host): boolean => states.get(host.name)?.releases.includes(snapshot) !== true;
-  const bases = await chooseBases(store, hosts, states, snapshot);
+  const wishes = await chooseWishes(store, hosts, states, snapshot);
   const shelf = new DeltaShelf(
     world,
     store,
     snapshot,
-    (base) => hosts.filter((host) => lacks(host) && bases.get(host.name) === base).length,
+    ({base, encoding}) =>
+      hosts.filter((host) => {
+        const wish = wishes.get(host.name);
+        return lacks(host) && wish?.base === base && wish?.encoding === encoding;
+      }).length,
   );
   const shaper = openShaper(world, app);
   const outcomes = await fanOut(
     hosts,
     async (host): Promise<Sent> => {
       if (!lacks(host) && (await proveRelease(world, options, host))) return {kind: 'unchanged'};
-      return stageHost(world, {...options, host, shelf, shaper, base: bases.get(host.name)});
+      return stageHost(world, {...options, host, shelf, shaper, wish: wishes.get(host.name) ?? plainWish});
     },
     {
       concurrency: world.concurrency,
@@ -96,16 +101,17 @@ async function stageHost(
     host,
     shelf,
     shaper,
-    base,
+    wish,
     run,
   }: StageOptions & {
     readonly host: Host;
     readonly shelf: DeltaShelf;
     readonly shaper: RateShaper;
-    readonly base: SnapshotId | undefined;
+    readonly wish: DeltaWish;
   },
 ): Promise<Sent> {
-  const send = async (from: SnapshotId | undefined): Promise<Sent> => {
+  const {base} = wish;
+  const send = async (from: DeltaWish): Promise<Sent> => {
     const delta = await shelf.take(from);
     return useHost(world, host, app, (on) =>
       sendDelta({
@@ -129,7 +135,7 @@ async function stageHost(
     step: 'stage',
     action: async () => {
       try {
-        return await send(base);
+        return await send(wish);
       } catch (error) {
         if (base === undefined || !isDamage(error)) throw error;
         await world.emit({
@@ -137,7 +143,7 @@ async function stageHost(
           host: host.name,
           message: `release ${base.slice(0, 12)} on the host is damaged: staging without it`,
         });
-        return send(undefined);
+        return send({...wish, base: undefined});
       }
     },
     describe: (sent) => ({
@@ -164,19 +170,25 @@ function describeOutcome(outcome: Outcome<Host, Sent>): StageResult {
   }
 }
 
-/** The release each host's delta starts from: the live one, else any complete one, that the store knows as well. */
-async function chooseBases(
+const plainWish: DeltaWish = {base: undefined, encoding: 'gzip'};
+
+/**
+ * What each host's delta starts from: the live release, else any complete one, that the store knows as well. And how it is compressed: by
+ * zstd where both ends have it.
+ */
+async function chooseWishes(
   store: Store,
   hosts: readonly Host[],
   states: ReadonlyMap<string, HostState>,
   snapshot: SnapshotId,
-): Promise<ReadonlyMap<string, SnapshotId | undefined>> {
+): Promise<ReadonlyMap<string, DeltaWish>> {
   const known = new Set<string>((await store.list()).map((record) => record.id));
   return new Map(
     hosts.map((host) => {
       const state = states.get(host.name);
       const held = [state?.live, ...(state?.releases ?? [])].filter((id): id is SnapshotId => id !== undefined && id !== snapshot);
-      return [host.name, held.find((id) => known.has(id) && state?.releases.includes(id))];
+      const encoding: Encoding = state?.tools.has('zstd') === true && canEncode('zstd') ? 'zstd' : 'gzip';
+      return [host.name, {base: held.find((id) => known.has(id) && state?.releases.includes(id)), encoding}];
     }),
   );
 }

@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
-import {createGzip} from 'node:zlib';
 import {DroverError} from '../errors/drover-error.js';
 import {compareTrees, type DeltaContent, packDelta} from './delta-archive.js';
+import {type Encoding, encode} from './delta-encoding.js';
 import {nameTemporary, publish} from './durable-file.js';
 import {readErrorCode} from './error-code.js';
 import type {Digest, SnapshotId} from './manifest.js';
@@ -18,11 +18,29 @@ import type {StoreLayout} from './store-layout.js';
 /** What is kept beside a delta file. */
 export type DeltaRecord = Omit<Delta, 'path'>;
 
-/** Deltas travel over the wire: level 6, as gzip itself. */
-const compressionLevel = 6;
+/** Which delta is meant: one file for each. */
+export interface DeltaKey {
+  readonly base: SnapshotId | undefined;
+  readonly snapshot: SnapshotId;
+  readonly encoding: Encoding;
+}
 
-export function nameDelta(layout: StoreLayout, base: SnapshotId | undefined, snapshot: SnapshotId): string {
-  return path.join(layout.folder('deltas'), `${base ?? 'none'}-${snapshot}.tgz`);
+const extensions = {gzip: 'tgz', zstd: 'tzst'} as const;
+
+export function nameDelta(layout: StoreLayout, {base, snapshot, encoding}: DeltaKey): string {
+  return path.join(layout.folder('deltas'), `${base ?? 'none'}-${snapshot}.${extensions[encoding]}`);
+}
+
+/** The opposite of `nameDelta`, of the file's own name; also for the record beside it. */
+export function parseDeltaName(name: string): (DeltaKey & {readonly isRecord: boolean}) | undefined {
+  const [, base, snapshot, extension, record] = /^(none|[0-9a-f]{64})-([0-9a-f]{64})\.(tgz|tzst)(\.json)?$/.exec(name) ?? [];
+  if (base === undefined || snapshot === undefined) return undefined;
+  return {
+    base: base === 'none' ? undefined : (base as SnapshotId),
+    snapshot: snapshot as SnapshotId,
+    encoding: extension === 'tzst' ? 'zstd' : 'gzip',
+    isRecord: record !== undefined,
+  };
 }
 
 /** The SHA-256 and size of a file; undefined when it is not there. */
@@ -43,46 +61,40 @@ export async function hashFile(file: string, signal: AbortSignal): Promise<{read
 }
 
 /** A delta that was built before, when its file still has the digest that was recorded. */
-export async function findDelta(
-  layout: StoreLayout,
-  base: SnapshotId | undefined,
-  snapshot: SnapshotId,
-  signal: AbortSignal,
-): Promise<Delta | undefined> {
-  const file = nameDelta(layout, base, snapshot);
+export async function findDelta(layout: StoreLayout, key: DeltaKey, signal: AbortSignal): Promise<Delta | undefined> {
+  const file = nameDelta(layout, key);
   const record = readDeltaRecord(`${file}.json`);
   if (record === undefined) return undefined;
   const found = await hashFile(file, signal);
   return found?.digest === record.digest ? {...record, path: file} : undefined;
 }
 
-/** Damage of a record costs building the delta again, nothing else. */
+/** Damage of a record, or one of an older drover, costs building the delta again, nothing else. */
 function readDeltaRecord(file: string): DeltaRecord | undefined {
   try {
-    return readSealed(file) as DeltaRecord | undefined;
+    const record = readSealed(file) as Partial<DeltaRecord> | undefined;
+    return record?.archiveBytes === undefined ? undefined : (record as DeltaRecord);
   } catch (error) {
     if (readErrorCode(error) === undefined && !(error instanceof DroverError)) throw error;
     return undefined;
   }
 }
 
-export interface BuildDeltaOptions {
+export interface BuildDeltaOptions extends DeltaKey {
   readonly layout: StoreLayout;
   readonly catalog: ObjectCatalog;
-  readonly base: SnapshotId | undefined;
-  readonly snapshot: SnapshotId;
   readonly signal: AbortSignal;
 }
 
 /** Builds a delta and keeps it. Two that build the same one write the same bytes, and the last one to finish is kept. */
-export async function buildDelta({layout, catalog, base, snapshot, signal}: BuildDeltaOptions): Promise<Delta> {
+export async function buildDelta({layout, catalog, base, snapshot, encoding, signal}: BuildDeltaOptions): Promise<Delta> {
   const content = compareTrees(base === undefined ? undefined : readManifest(layout, base), readManifest(layout, snapshot));
-  const file = nameDelta(layout, base, snapshot);
+  const file = nameDelta(layout, {base, snapshot, encoding});
   const temporary = nameTemporary(layout.folder('deltas'));
   try {
-    const written = await writeArchive(temporary, packDelta({layout, catalog, content, signal}), signal);
+    const written = await writeArchive(temporary, packDelta({layout, catalog, content, signal}), {encoding, signal});
     publish(temporary, file);
-    const record: DeltaRecord = {...(base === undefined ? {} : {base}), snapshot, ...written, ...countDelta(content)};
+    const record: DeltaRecord = {...(base === undefined ? {} : {base}), snapshot, encoding, ...written, ...countDelta(content)};
     writeSealed(`${file}.json`, record);
     return {...record, path: file};
   } finally {
@@ -107,13 +119,20 @@ function countDelta({gone, fresh}: DeltaContent): Pick<Delta, 'files' | 'removed
 async function writeArchive(
   file: string,
   archive: AsyncIterable<Buffer>,
-  signal: AbortSignal,
-): Promise<{readonly digest: Digest; readonly bytes: number}> {
+  {encoding, signal}: {readonly encoding: Encoding; readonly signal: AbortSignal},
+): Promise<Pick<Delta, 'digest' | 'bytes' | 'archiveBytes'>> {
   const hash = createHash('sha256');
   let bytes = 0;
+  let archiveBytes = 0;
   await pipeline(
     Readable.from(archive, {objectMode: false}),
-    createGzip({level: compressionLevel, chunkSize: 64 * 1024}),
+    async function* (pieces: AsyncIterable<Buffer>) {
+      for await (const piece of pieces) {
+        archiveBytes += piece.length;
+        yield piece;
+      }
+    },
+    encode(encoding),
     async function* (pieces: AsyncIterable<Buffer>) {
       for await (const piece of pieces) {
         hash.update(piece);
@@ -127,5 +146,5 @@ async function writeArchive(
     signal.throwIfAborted();
     throw error;
   });
-  return {digest: hash.digest('hex') as Digest, bytes};
+  return {digest: hash.digest('hex') as Digest, bytes, archiveBytes};
 }

@@ -55,15 +55,15 @@ export function openDirectoryStore({path, now}: OpenDirectoryStoreOptions): Dire
         return holdStore(lock, async () => keepParts(layout, snapshot, parts));
       });
     },
-    delta: async (base, snapshot, signal) => {
-      const found = await findDelta(layout, base, snapshot, signal);
+    delta: async (base, snapshot, signal, encoding = 'gzip') => {
+      const found = await findDelta(layout, {base, snapshot, encoding}, signal);
       if (found !== undefined) return found;
       // Not while objects are being removed.
       const lock = {directory: layout.folder('locks'), kind: 'save', now, waitMs: lockWaitMs, signal} as const;
       return layout.guard(() => {
         readManifest(layout, snapshot);
         layout.prepare(now());
-        return holdStore(lock, () => buildDelta({layout, catalog: ObjectCatalog.load(layout), base, snapshot, signal}));
+        return holdStore(lock, () => buildDelta({layout, catalog: ObjectCatalog.load(layout), base, snapshot, encoding, signal}));
       });
     },
     save: (options) => saveTree(layout, options),

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
+import {parseDeltaName} from './delta.js';
 import {listIfThere} from './durable-file.js';
 import type {Digest, SnapshotId} from './manifest.js';
 import {ObjectCatalog, type Pack} from './object-catalog.js';
@@ -95,8 +96,8 @@ function collectLive(layout: StoreLayout, kept: readonly SnapshotId[]): Readonly
 
 function removeDeltas(layout: StoreLayout, kept: ReadonlySet<string>): void {
   for (const name of listIfThere(layout.folder('deltas'))) {
-    const [, base = '', snapshot = ''] = /^(none|[0-9a-f]{64})-([0-9a-f]{64})\.tgz(?:\.json)?$/.exec(name) ?? [];
-    if (kept.has(snapshot) && (base === 'none' || kept.has(base))) continue;
+    const key = parseDeltaName(name);
+    if (key !== undefined && kept.has(key.snapshot) && (key.base === undefined || kept.has(key.base))) continue;
     fs.rmSync(path.join(layout.folder('deltas'), name), {force: true});
   }
 }

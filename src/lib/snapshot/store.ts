@@ -1,4 +1,5 @@
 import type {Readable} from 'node:stream';
+import type {Encoding} from './delta-encoding.js';
 import type {Digest, Manifest, SnapshotId} from './manifest.js';
 import type {Part} from './part.js';
 
@@ -22,6 +23,9 @@ export interface Delta {
   readonly bytes: number;
   /** SHA-256 of the file at `path`. */
   readonly digest: Digest;
+  readonly encoding: Encoding;
+  /** Size of the archive before it was compressed; a host unpacks no byte more. */
+  readonly archiveBytes: number;
   /** Files whose content travels. */
   readonly files: number;
   /** Bytes that unpacking adds on a host. */
@@ -50,7 +54,8 @@ export interface Store {
   keepParts(snapshot: SnapshotId, parts: readonly Part[], signal: AbortSignal): Promise<void>;
   /** Every part that is kept. */
   parts(): Promise<readonly PartRecord[]>;
-  delta(base: SnapshotId | undefined, snapshot: SnapshotId, signal: AbortSignal): Promise<Delta>;
+  /** `gzip` unless told; what this machine cannot encode (`canEncode`) must not be asked for. */
+  delta(base: SnapshotId | undefined, snapshot: SnapshotId, signal: AbortSignal, encoding?: Encoding): Promise<Delta>;
 }
 
 export interface DamagedObject {

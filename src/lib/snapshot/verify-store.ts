@@ -1,6 +1,6 @@
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
-import {findDelta, nameDelta} from './delta.js';
+import {findDelta, nameDelta, parseDeltaName} from './delta.js';
 import {listIfThere} from './durable-file.js';
 import type {Digest, Manifest, SnapshotId} from './manifest.js';
 import type {ObjectCatalog} from './object-catalog.js';
@@ -68,11 +68,9 @@ export async function verifyAll(options: VerifyOptions): Promise<readonly Damage
 async function verifyDeltas({layout, signal}: VerifyOptions): Promise<readonly DamagedObject[]> {
   const damaged: DamagedObject[] = [];
   for (const name of listIfThere(layout.folder('deltas'))) {
-    const [, base, snapshot] = /^(none|[0-9a-f]{64})-([0-9a-f]{64})\.tgz$/.exec(name) ?? [];
-    if (base === undefined || snapshot === undefined) continue;
-    const from = base === 'none' ? undefined : (base as SnapshotId);
-    if ((await findDelta(layout, from, snapshot as SnapshotId, signal)) !== undefined) continue;
-    damaged.push(alteredFile(snapshot, path.relative(layout.root, nameDelta(layout, from, snapshot as SnapshotId))));
+    const key = parseDeltaName(name);
+    if (key === undefined || key.isRecord || (await findDelta(layout, key, signal)) !== undefined) continue;
+    damaged.push(alteredFile(key.snapshot, path.relative(layout.root, nameDelta(layout, key))));
   }
   return damaged;
 }

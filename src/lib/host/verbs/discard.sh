@@ -4,7 +4,7 @@ open_state
 enter
 read_current
 [ "$live" != "$id" ] || fail 17 "release $id is live"
-rm -f "$state/manifests/$id" "$state/manifests/$id.links"
+rm -f "$state/manifests/$id" "$state/manifests/$id.links" "$state/manifests/$id.seal"
 remove_tree "$root/releases/$id"
 record discarded "$id"
 flush

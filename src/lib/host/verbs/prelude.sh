@@ -11,7 +11,7 @@ umask 077
 tab=$(printf '\t')
 
 root='' app='' run='' epoch='' owner='' reason='' ttl='' id='' base='' from='' to='' part='' digest='' bytes='' need=''
-files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' previous='' cwd='' max=''
+files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' previous='' cwd='' max='' encoding='' archive=''
 IFS= read -r nonce
 while IFS= read -r line && [ -n "$line" ]; do
   value=${line#*=}
@@ -22,6 +22,7 @@ while IFS= read -r line && [ -n "$line" ]; do
     files=*) files=$value ;; offset=*) offset=$value ;; seconds=*) seconds=$value ;; keep=*) keep=$value ;;
     protect=*) protect=$value ;; event=*) event=$value ;; detail=*) detail=$value ;; kind=*) kind=$value ;;
     path=*) path=$value ;; previous=*) previous=$value ;; cwd=*) cwd=$value ;; max=*) max=$value ;;
+    encoding=*) encoding=$value ;; archive=*) archive=$value ;;
   esac
 done
 
@@ -40,8 +41,8 @@ fail() {
 case $id$base$digest$from$to in *[!0-9a-f]*) fail 19 'an id is malformed' ;; esac
 case $part in *[!0-9a-f-]*) fail 19 'the name of the part is malformed' ;; esac
 case $protect in *[!0-9a-f\ ]*) fail 19 'an id is malformed' ;; esac
-case $run$event$kind in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
-case $epoch$ttl$bytes$need$files$offset$seconds$keep$max in *[!0-9]*) fail 19 'a number is malformed' ;; esac
+case $run$event$kind$encoding in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
+case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive in *[!0-9]*) fail 19 'a number is malformed' ;; esac
 
 HOME=${HOME-}
 case $root in

@@ -45,12 +45,19 @@ fi
 found=$(sha256sum <"$delta")
 [ "${found%% *}" = "$digest" ] || damaged "the delta arrived damaged: its digest is ${found%% *}, not $digest"
 remove_tree "$work"
-mkdir "$work" "$work/delta" || fail 18 "cannot write below $state/incoming"
+# A folder that hands on its group would hand on its set-group-id bit as well.
+mkdir "$work" && chmod g-s "$work" && mkdir "$work/delta" || fail 18 "cannot write below $state/incoming"
 
 # An empty folder of its own, so that nothing in the archive can reach what is there already. Times are those of this host: an old one
 # would make web servers call a changed file unchanged.
 # BusyBox applies the umask in spite of -p unless it is root.
-(umask 000 && tar -x -p -o -m -z -f "$delta" -C "$work/delta") 2>"$work/errors" || {
+# The digest has proved every byte of what is unpacked; its size is held to what was declared, so that no archive can fill the disk.
+case $encoding in
+  gzip | zstd) ;;
+  *) give_up 19 'the encoding is malformed' ;;
+esac
+[ -n "$archive" ] || give_up 19 'no size of the archive was given'
+(umask 000 && "$encoding" -dc <"$delta" 2>/dev/null | head -c "$archive" | tar -x -p -o -m -f - -C "$work/delta") 2>"$work/errors" || {
   words=$(grep -v '^tar: Exiting' "$work/errors" | head -n 1)
   case $words in
     *[Nn]'o space left'* | *'quota exceeded'*) give_up 15 "cannot unpack the delta: $words" ;;
@@ -68,14 +75,16 @@ chmod 700 "$work/delta/tree"
 twins=$(find "$work/delta/tree" -type f -links +1 | head -n 1)
 [ -z "$twins" ] || damaged "the delta holds hard links: $twins"
 
+fresh=$work/manifest
 if [ -n "$base" ]; then
   is_staged "$base" || give_up 13 "base $base is not on this host"
-  awk 'FILENAME == ARGV[1] {gone[$0]; next} !($0 in gone)' "$work/gone" "$state/manifests/$base" | cat - "$work/new" | sort >"$work/manifest"
+  sort "$work/gone" | comm -23 "$state/manifests/$base" - | sort - "$work/new" >"$work/manifest"
 else
   sort "$work/new" >"$work/manifest"
 fi
 found=$(sha256sum <"$work/manifest")
 [ "${found%% *}" = "$id" ] || damaged "the manifest does not match the snapshot: ${found%% *}"
+list_links "$links" | sort >"$work/linked"
 
 # paths KINDS FILE: the paths of those kinds among manifest lines, each after ./ and ended by NUL, children before parents.
 paths() {
@@ -83,22 +92,35 @@ paths() {
 }
 
 if [ -n "$base" ]; then
+  # From here on the lines come from manifests that have been verified, not from the delta.
+  old_links=$state/manifests/$base.links
+  [ ! -s "$old_links" ] || list_links "$old_links" | sort >"$work/unlinked"
+  [ -s "$work/unlinked" ] || true >"$work/unlinked"
+  comm -23 "$state/manifests/$base" "$work/manifest" >"$work/left"
+  comm -13 "$state/manifests/$base" "$work/manifest" >"$work/fresh"
+  fresh=$work/fresh
   mkdir "$work/tree" || give_up 18 "cannot write below $state/incoming"
   link=-l
   cp -a -l "$root/releases/$base/." "$work/tree/" 2>"$work/errors" || {
-    # Too many links, or a file system without them.
+    # Too many links, or a file system without them; one that can share blocks does.
     link=''
     remove_tree "$work/tree"
-    mkdir "$work/tree" && cp -a "$root/releases/$base/." "$work/tree/" 2>"$work/errors" ||
+    mkdir "$work/tree" && { cp -a --reflink=auto "$root/releases/$base/." "$work/tree/" 2>/dev/null ||
+      cp -a "$root/releases/$base/." "$work/tree/" 2>"$work/errors"; } ||
       give_up 15 "cannot copy the base: $(head -n 1 "$work/errors")"
   }
-  find "$work/tree" -type d ! -perm -700 -exec chmod u+rwx {} +
-  [ ! -s "$state/manifests/$base.links" ] || list_links "$state/manifests/$base.links" >"$work/linked"
-  # The lines come from manifests that have been verified, not from the delta.
-  awk 'FILENAME == ARGV[1] {kept[$0]; next} !($0 in kept)' "$work/manifest" "$state/manifests/$base" | cat - "$work/linked" >"$work/left" 2>/dev/null
-  paths fl "$work/left" >"$work/names"
+  chmod 700 "$work/tree"
+  # Folders in which something changes, parents first; the others stay as they are.
+  sort "$work/left" "$work/fresh" "$work/unlinked" "$work/linked" | awk -F"$tab" '
+    {if ($2 == "d" && !seen[$1]++) print $1; path = $1; while (sub("/[^/]*$", "", path) && !seen[path]++) print path}' | sort >"$work/touched"
+  while IFS= read -r path; do
+    [ -L "$work/tree/$path" ] || [ ! -d "$work/tree/$path" ] || printf './%s\n' "$path"
+  done <"$work/touched" | tr '\n' '\0' >"$work/names"
+  [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 chmod u+rwx <"$work/names") || give_up 18 "cannot write below $state/incoming"
+  sort "$work/left" "$work/unlinked" >"$work/removed"
+  paths fl "$work/removed" >"$work/names"
   [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 rm -f <"$work/names") || give_up 18 'cannot remove what the release does not have'
-  awk -F"$tab" 'FILENAME == ARGV[1] {if ($2 == "d") kept[$1]; next} $2 == "d" && !($1 in kept)' "$work/manifest" "$work/left" >"$work/folders"
+  awk -F"$tab" 'FILENAME == ARGV[1] {if ($2 == "d") kept[$1]; next} $2 == "d" && !($1 in kept)' "$work/fresh" "$work/left" >"$work/folders"
   paths d "$work/folders" >"$work/names"
   [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 rmdir <"$work/names") 2>"$work/errors" ||
     damaged "the base is not what its manifest says: $(head -n 1 "$work/errors")"
@@ -110,16 +132,19 @@ if [ -n "$base" ]; then
       *) damaged "cannot join the delta and its base: $words" ;;
     esac
   }
+  awk -F"$tab" 'FILENAME == ARGV[1] {touched[$1]; next} $2 == "d" && $1 in touched' "$work/touched" "$work/manifest" >"$work/folders"
 else
   mv "$work/delta/tree" "$work/tree"
+  awk -F"$tab" '$2 == "d"' "$work/manifest" >"$work/folders"
 fi
 
-list_links "$links" >"$work/linked"
-awk -F"$tab" 'FILENAME == ARGV[1] {have[$1] = $2; next} {folder = $1; if (!sub("/[^/]*$", "", folder)) folder = ""
-  if ($1 in have) {print "the release has a path " $1 " of its own, which link: would hide"; exit}
-  if (folder != "" && have[folder] != "d") {print "link: wants " $1 ", but the release has no folder " folder; exit}}' \
-  "$work/manifest" "$work/linked" >"$work/errors"
-[ ! -s "$work/errors" ] || give_up 17 "$(cat "$work/errors")"
+if [ -s "$work/linked" ]; then
+  awk -F"$tab" 'FILENAME == ARGV[1] {have[$1] = $2; next} {folder = $1; if (!sub("/[^/]*$", "", folder)) folder = ""
+    if ($1 in have) {print "the release has a path " $1 " of its own, which link: would hide"; exit}
+    if (folder != "" && have[folder] != "d") {print "link: wants " $1 ", but the release has no folder " folder; exit}}' \
+    "$work/manifest" "$work/linked" >"$work/errors"
+  [ ! -s "$work/errors" ] || give_up 17 "$(cat "$work/errors")"
+fi
 while IFS=$tab read -r path target; do
   [ -z "$target" ] || [ -e "$root/$target" ] || (umask 022 && mkdir -p "$root/$target") || give_up 18 "cannot create $root/$target"
 done <"$links"
@@ -127,14 +152,21 @@ while IFS=$tab read -r path sign target; do
   [ "$sign" = l ] && ln -s "$target" "$work/tree/$path" || give_up 18 "cannot link $path"
 done <"$work/linked"
 
-find "$work/tree" -type d -perm -2000 -exec chmod g-s {} +
-for mode in $(awk -F"$tab" '$2 == "d" {print $3}' "$work/manifest" | sort -u); do
-  awk -F"$tab" -v mode="$mode" '$2 == "d" && $3 == mode' "$work/manifest" >"$work/folders"
-  paths d "$work/folders" >"$work/names"
+for mode in $(awk -F"$tab" '{print $3}' "$work/folders" | sort -u); do
+  awk -F"$tab" -v mode="$mode" '$3 == mode' "$work/folders" >"$work/same"
+  paths d "$work/same" >"$work/names"
   (cd "$work/tree" && xargs -0 chmod "$mode" <"$work/names") 2>"$work/errors" || damaged "a folder is missing: $(head -n 1 "$work/errors")"
 done
-sort "$work/manifest" "$work/linked" >"$work/expected"
-check_tree "$work/tree" "$work/expected" || damaged "the release is not what its manifest says: $mismatch"
+mismatch=unsealed
+if [ -n "$base" ] && [ -s "$state/manifests/$base.seal" ]; then
+  comm -23 "$work/unlinked" "$work/linked" | sort - "$work/left" >"$work/expected-left"
+  comm -13 "$work/unlinked" "$work/linked" | sort - "$fresh" >"$work/expected-fresh"
+  check_changes "$work/tree" "$work/expected-left" "$work/expected-fresh" "$state/manifests/$base.seal" "$work/seal"
+fi
+if [ -n "$mismatch" ]; then
+  sort "$work/manifest" "$work/linked" >"$work/expected"
+  check_tree "$work/tree" "$work/expected" "$work/seal" || damaged "the release is not what its manifest says: $mismatch"
+fi
 
 chmod 755 "$work/tree"
 flush
@@ -147,7 +179,8 @@ else
     chmod u+w "$root/releases/$id"
     mv -T "$root/releases/$id" "$work/replaced" || give_up 18 "cannot write below $root/releases"
   fi
-  mv -f "$work/manifest" "$state/manifests/$id" && mv -f "$links" "$state/manifests/$id.links" || give_up 18 "cannot write below $state/manifests"
+  mv -f "$work/manifest" "$state/manifests/$id" && mv -f "$links" "$state/manifests/$id.links" &&
+    mv -f "$work/seal" "$state/manifests/$id.seal" || give_up 18 "cannot write below $state/manifests"
   mv -T "$work/tree" "$root/releases/$id" || give_up 18 "cannot write below $root/releases"
   chmod 555 "$root/releases/$id"
   record staged "$id"

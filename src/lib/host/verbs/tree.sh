@@ -12,52 +12,71 @@ list_links() {
   awk -F"$tab" '$1 != "" {up = "../../"; path = $1; for (n = gsub("/", "/", path); n > 0; n--) up = "../" up; print $1 "\tl\t" up $2}' "$1"
 }
 
-# list_tree MANIFEST: all that is below the working folder, as `kind mode<TAB>path`, sorted; what has a kind or mode that the manifest
-# does not know at all is `other`.
+# list_tree: all that is below the working folder, sorted: `path<TAB>f mode size inode mtime`, `path<TAB>d mode`, `path<TAB>l target`, and
+# `path<TAB>o` for what no release holds.
 list_tree() {
-  known_files='' known_folders=''
-  awk -F"$tab" '$2 == "f" || $2 == "d" {print $2, $3}' "$1" | sort -u >"$1.modes"
   {
-    while IFS=' ' read -r sign mode; do
-      if [ "$sign" = f ]; then known_files="$known_files ! -perm $mode"; else known_folders="$known_folders ! -perm $mode"; fi
-      find . -path . -o -type "$sign" -perm "$mode" -print | sed "s/^/$sign $mode$tab/"
-    done <"$1.modes"
-    find . -type l | sed "s/^/l$tab/"
-    # shellcheck disable=SC2086 # words of find
-    find . -path . -o '(' -type f $known_files -o -type d $known_folders -o ! -type f ! -type d ! -type l ')' -print | sed "s/^/other$tab/"
+    if find . -prune -printf '' 2>/dev/null; then
+      find . -mindepth 1 -type f -printf '%P\tf %m %s %i %T@\n' -o -type d ! -path . -printf '%P\td %m\n' \
+        -o -type l -printf '%P\tl %l\n' -o ! -path . -printf '%P\to\n'
+    else
+      find . -type f -print0 | xargs -0 stat -c "%n${tab}f %a %s %i %y" 2>/dev/null | cut -c 3-
+      find . -type d -print0 | xargs -0 stat -c "%n${tab}d %a" | sed "s,^\./,,; /^\.$tab/d"
+      find . -type l | while IFS= read -r path; do printf '%s\tl %s\n' "${path#./}" "$(readlink "$path")"; done
+      find . ! -type f ! -type d ! -type l | sed "s,^\./,,; s/\$/${tab}o/"
+    fi
   } | sort
-  rm -f "$1.modes"
 }
 
-# check_tree TREE MANIFEST: every path, kind, mode, link and byte is what the manifest says, and nothing else is there.
-# On a difference `mismatch` names the first one.
+# describe_listing, describe_manifest: what both tell of each path, `path<TAB>f mode size`, `path<TAB>d mode` or `path<TAB>l target`.
+describe_listing() {
+  awk -F"$tab" '$2 ~ /^f / {split($2, word, " "); print $1 "\tf " word[2] " " word[3]; next} {print}' "$1" | sort
+}
+describe_manifest() {
+  awk -F"$tab" '$1 == "" {next} $2 == "f" {print $1 "\tf " $3 " " $4; next} {print $1 "\t" $2 " " $3}' "$@" | sort
+}
+
+# compare_lists HAVE WANT: names the first path that is not as it should be.
+compare_lists() {
+  cmp -s "$1" "$2" && return 0
+  line=$(comm -13 "$1" "$2" | head -n 1)
+  [ -z "$line" ] || { printf 'missing %s\n' "$line" && return 0; }
+  comm -23 "$1" "$2" | sed -n '1s/^/unexpected /p'
+}
+
+# check_bytes TREE MANIFEST: the digest of each file of the manifest's lines.
+check_bytes() {
+  awk -F"$tab" '$2 == "f" {print $5 "  ./" $1}' "$2" >"$2.sums"
+  [ -s "$2.sums" ] || return 0
+  (cd "$1" && sha256sum -c "$2.sums" 2>&1) >"$2.have" || grep -v ': OK$' "$2.have" | head -n 1
+}
+
+# check_tree TREE MANIFEST SEAL: every path, kind, mode, size, link and byte is what the manifest says, and nothing else is there; every
+# file is read. SEAL becomes the listing of what was proved. On a difference `mismatch` names the first one.
 check_tree() {
-  awk -F"$tab" '$2 == "l" {print "l\t./" $1; next} $1 != "" {print $2 " " $3 "\t./" $1}' "$2" | sort >"$2.want"
-  (cd "$1" && list_tree "$2") >"$2.have"
-  mismatch=$(awk 'FILENAME == ARGV[1] {want[$0]; next} $0 in want {delete want[$0]; next} {print "unexpected " $0; found = 1; exit}
-    END {if (!found) for (line in want) {print "missing " line; exit}}' "$2.want" "$2.have")
-  [ -n "$mismatch" ] || mismatch=$(check_links "$1" "$2")
+  (cd "$1" && list_tree) >"$3"
+  describe_listing "$3" >"$2.found"
+  describe_manifest "$2" >"$2.want"
+  mismatch=$(compare_lists "$2.found" "$2.want")
   [ -n "$mismatch" ] || mismatch=$(check_bytes "$1" "$2")
-  rm -f "$2.want" "$2.have"
+  rm -f "$2.found" "$2.want" "$2.sums" "$2.have"
   [ -z "$mismatch" ]
 }
 
-check_links() {
-  awk -F"$tab" '$2 == "l" {print $1 "\t" $3}' "$2" | sort >"$2.want"
-  [ -s "$2.want" ] || return 0
-  (cd "$1" && find . -type l -printf '%P\t%l\n') 2>/dev/null | sort >"$2.have"
-  ! cmp -s "$2.want" "$2.have" || return 0
-  # A find without -printf, or a difference.
-  while IFS=$tab read -r path target; do
-    if [ "$(readlink "$1/$path")" != "$target" ]; then
-      printf 'link %s does not point to %s\n' "$path" "$target"
-      return 0
-    fi
-  done <"$2.want"
-}
-
-check_bytes() {
-  awk -F"$tab" '$2 == "f" {print $5 "  ./" $1}' "$2" >"$2.want"
-  [ -s "$2.want" ] || return 0
-  (cd "$1" && sha256sum -c "$2.want" 2>&1) >"$2.have" || grep -v ': OK$' "$2.have" | head -n 1
+# check_changes TREE LEFT FRESH OLD SEAL: as check_tree for a tree that is linked from one that was proved when its listing was OLD. A file
+# that is the same inode, of the same size and time, is that proved file; what differs must be the lines LEFT, which went away, and FRESH,
+# which came and are read.
+check_changes() {
+  (cd "$1" && list_tree) >"$5"
+  comm -23 "$4" "$5" >"$2.lines"
+  describe_listing "$2.lines" >"$2.found"
+  describe_manifest "$2" >"$2.want"
+  mismatch=$(compare_lists "$2.found" "$2.want")
+  comm -13 "$4" "$5" >"$2.lines"
+  describe_listing "$2.lines" >"$2.found"
+  describe_manifest "$3" >"$2.want"
+  [ -n "$mismatch" ] || mismatch=$(compare_lists "$2.found" "$2.want")
+  [ -n "$mismatch" ] || mismatch=$(check_bytes "$1" "$3")
+  rm -f "$2.lines" "$2.found" "$2.want" "$3.sums" "$3.have"
+  [ -z "$mismatch" ]
 }

@@ -8,8 +8,8 @@ if [ "${found%% *}" != "$id" ]; then
   fail 14 "the manifest of release $id is damaged"
 fi
 [ ! -s "$state/manifests/$id.links" ] || list_links "$state/manifests/$id.links" >>"$copy"
-check_tree "$root/releases/$id" "$copy" || {
-  rm -f "$copy"
+check_tree "$root/releases/$id" "$copy" "$copy.seal" || {
+  rm -f "$copy" "$copy.seal"
   fail 14 "release $id is not what its manifest says: $mismatch"
 }
-rm -f "$copy"
+rm -f "$copy" "$copy.seal"
