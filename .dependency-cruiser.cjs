@@ -32,6 +32,7 @@ const packages = {
   'p-limit': ['fanout'],
   saxes: ['traffic'],
   ssh2: ['host', 'lab'],
+  'tar-stream': ['snapshot'],
   undici: ['events', 'traffic'],
   yaml: ['inventory'],
   zod: ['inventory'],

@@ -37,6 +37,7 @@ const packageHomes: Record<string, readonly string[]> = {
   'p-limit': ['fanout'],
   saxes: ['traffic'],
   ssh2: ['host', 'lab'],
+  'tar-stream': ['snapshot'],
   undici: ['events', 'traffic'],
   yaml: ['inventory'],
   zod: ['inventory'],

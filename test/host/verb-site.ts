@@ -133,6 +133,7 @@ export class Site {
       now: () => Date.now(),
       signal: patiently,
       allowEmpty: true,
+      sizeChanged: true,
     });
     return saved.record.id;
   }

@@ -72,7 +72,7 @@ store: ../store
     expect([...project.apps.keys()]).toEqual(['content', 'code']);
     expect([...project.apps.values()][1]).toEqual({
       name: 'code',
-      source: folder.at('dist'),
+      source: {parts: [{kind: 'directory', name: './dist', path: folder.at('dist')}], onConflict: 'error'},
       ignore: ['*.map', '/tmp'],
       root: '/srv/shop/code',
       hosts: 'role:web&silo:eu!web03',
@@ -130,7 +130,7 @@ store: ../store
     expect([...apps.values()]).toEqual([
       {
         name: 'content',
-        source: folder.at('.'),
+        source: {parts: [{kind: 'directory', name: '.', path: folder.at('.')}], onConflict: 'error'},
         ignore: [],
         root: '~/content',
         hosts: 'all',
@@ -319,7 +319,7 @@ describe('loadProject() refuses', () => {
       [
         'root "/" is not a valid path (top.yml:2:16); an absolute path or ~/… on the host, without . or ..',
         'hosts "role:" does not name a role (top.yml:2:26); write, for example, role:web',
-        'source must be text, got nothing (top.yml:2:43)',
+        'source must be text or a map, got nothing (top.yml:2:43)',
       ],
     ],
     ['apps:\n  code: {source: ., hosts: all}\n', ['missing key "root" in "code" (top.yml:2:3); add "root"']],

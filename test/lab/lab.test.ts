@@ -47,7 +47,9 @@ describe('startLab()', () => {
     });
     expect(site?.roll).toMatchObject({soakMs: 0, budget: 1, floor: {kind: 'percent', percent: 50}});
     expect(site?.health).toMatchObject([{kind: 'http', path: '/healthz', version: 'x-release', timeoutMs: 1000, intervalMs: 100, rise: 2}]);
-    expect((await stat(path.join(site?.source ?? '', 'sitemap.xml'))).isFile()).toBe(true);
+    const [part] = site?.source.parts ?? [];
+    const folder = part?.kind === 'directory' ? part.path : '';
+    expect((await stat(path.join(folder, 'sitemap.xml'))).isFile()).toBe(true);
   });
 
   it('keeps the private key to its owner', async () => {

@@ -42,6 +42,7 @@ export function snap(folder: string, source: string, more: Partial<CreateSnapsho
     now: Date.now,
     signal: never,
     allowEmpty: true,
+    sizeChanged: true,
     ...more,
   });
 }

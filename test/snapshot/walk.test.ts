@@ -157,19 +157,6 @@ describe('walkTree()', () => {
     );
   });
 
-  it('warns of secrets', async () => {
-    await withSource(
-      (source) => {
-        fs.writeFileSync(`${source}/.env`, 'A=1');
-        fs.writeFileSync(`${source}/.env.example`, 'A=');
-        fs.writeFileSync(`${source}/tls.pem`, '-----BEGIN CERTIFICATE-----');
-        fs.writeFileSync(`${source}/tls.key`, 'x\n-----BEGIN RSA PRIVATE KEY-----\n');
-        fs.writeFileSync(`${source}/id_ed25519`, '-----BEGIN OPENSSH PRIVATE KEY-----\n');
-      },
-      async (source) => expect((await walk(source)).warnings.map((line) => line.split('"')[1])).toEqual(['.env', 'id_ed25519', 'tls.key']),
-    );
-  });
-
   it('refuses a source that is missing, a file, empty, or empty but for what is ignored', async () => {
     await withSource(
       () => undefined,

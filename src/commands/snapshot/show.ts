@@ -11,7 +11,7 @@ export default class SnapshotShow extends BaseCommand {
     app: Args.string({description: 'the app; may be left out when the project has one'}),
     snapshot: Args.string({description: 'id, start of an id, or latest'}),
   };
-  static override flags = {...projectFlags, files: Flags.boolean({description: 'list every path'})};
+  static override flags = {...projectFlags, files: Flags.boolean({description: 'list every path, and which source it came from'})};
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(SnapshotShow);

@@ -1,48 +1,14 @@
-import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
 import type {App, Project} from '../inventory/app.js';
 import {formatBytes} from '../report/quantity.js';
-import {createSnapshot} from '../snapshot/create-snapshot.js';
 import {type Change, diffManifests} from '../snapshot/diff.js';
 import type {Entry} from '../snapshot/manifest.js';
-import type {SnapshotRecord} from '../snapshot/store.js';
 import type {Answer} from './answer.js';
 import {openStore} from './open-store.js';
+import {describeEntry, describeLabels, describeNote, describeSource, nameOrigins, shortTime} from './record-text.js';
 import type {Terminal} from './terminal.js';
 
 const shortId = (id: string): string => id.slice(0, 12);
-
-/** `drover snapshot`: the id on standard output, what was found on standard error. */
-export async function takeSnapshot(
-  project: Project,
-  app: App,
-  options: {labels: Readonly<Record<string, string>>; allowEmpty: boolean; strict: boolean; signal: AbortSignal},
-): Promise<Answer> {
-  const {labels, allowEmpty, strict, signal} = options;
-  const startedMs = Date.now();
-  const taken = await createSnapshot({
-    source: app.source,
-    app: app.name,
-    ignore: app.ignore,
-    labels,
-    store: openStore(project),
-    now: Date.now,
-    signal,
-    allowEmpty,
-  });
-  const {record, warnings, newBytes, newFiles, reusedFiles, ignored} = taken;
-  for (const warning of warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
-  if (strict && warnings.length > 0) {
-    throw new DroverError({
-      code: 'refused',
-      message: `${warnings.length} warnings with --strict`,
-      fix: 'remove what they name, or ignore it in .droverignore',
-    });
-  }
-  const facts = `${record.files} files, ${formatBytes(record.bytes)}; new to the store: ${newFiles} files, ${formatBytes(newBytes)}; ${reusedFiles} known; ${ignored} ignored; ${((Date.now() - startedMs) / 1000).toFixed(1)} s`;
-  process.stderr.write(`${app.name} ${shortId(record.id)}: ${facts}\n`);
-  return {text: `${record.id}\n`, json: {schemaVersion: 1, ...record, newFiles, newBytes, reusedFiles, ignored, warnings}, exit: 0};
-}
 
 export async function listSnapshots(project: Project, app: App | undefined, terminal: Terminal): Promise<Answer> {
   const records = (await openStore(project).list())
@@ -58,14 +24,16 @@ export async function listSnapshots(project: Project, app: App | undefined, term
       {title: 'FILES', align: 'right', shrinks: false},
       {title: 'SIZE', align: 'right', shrinks: false},
       {title: 'LABELS'},
+      {title: 'NOTE'},
     ],
     rows: records.map((record) => [
       shortId(record.id),
       record.app,
-      record.createdAt.slice(0, 19).replace('T', ' '),
+      shortTime(record.createdAt),
       String(record.files),
       formatBytes(record.bytes),
       describeLabels(record),
+      describeNote(record),
     ]),
     colour: terminal.outColour,
     ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
@@ -78,17 +46,26 @@ export async function showSnapshot(project: Project, app: App, snapshot: string,
   const record = await store.resolve(app.name, snapshot);
   const manifest = await store.manifest(record.id);
   const kinds = (kind: Entry['kind']): number => manifest.entries.filter((entry) => entry.kind === kind).length;
+  const origins = nameOrigins(record);
   const lines = [
     `snapshot ${record.id}`,
     `app      ${record.app}`,
     `taken    ${record.createdAt}`,
     `files    ${record.files}, ${formatBytes(record.bytes)}; ${kinds('directory')} folders, ${kinds('link')} links`,
     ...(Object.keys(record.labels).length === 0 ? [] : [`labels   ${describeLabels(record)}`]),
-    ...(files ? manifest.entries.map(describeEntry) : []),
+    ...(record.note === undefined ? [] : [`note     ${record.note}`]),
+    ...(record.embargoUntil === undefined ? [] : [`embargo  not before ${shortTime(record.embargoUntil)} UTC`]),
+    ...(record.sources ?? []).map((source) => `source   ${describeSource(source)}`),
+    ...(record.secrets ?? []).map(({path, what}) => `secret   "${path}" ${what}`),
+    ...(files ? manifest.entries.map((entry, index) => describeEntry(entry, origins[index])) : []),
   ];
   return {
     text: `${lines.map((line) => printable(line)).join('\n')}\n`,
-    json: {schemaVersion: 1, ...record, ...(files ? {entries: manifest.entries} : {})},
+    json: {
+      schemaVersion: 1,
+      ...record,
+      ...(files ? {entries: manifest.entries.map((entry, index) => addOrigin(entry, origins[index]))} : {}),
+    },
     exit: 0,
   };
 }
@@ -122,21 +99,8 @@ export async function verifySnapshots(
   };
 }
 
-function describeLabels(record: SnapshotRecord): string {
-  return Object.entries(record.labels)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
-}
-
-function describeEntry(entry: Entry): string {
-  switch (entry.kind) {
-    case 'file':
-      return `${entry.mode.toString(8)} ${String(entry.size).padStart(10)} ${entry.digest.slice(0, 12)} ${entry.path}`;
-    case 'directory':
-      return `${entry.mode.toString(8)} ${'folder'.padStart(10)} ${' '.repeat(12)} ${entry.path}/`;
-    case 'link':
-      return `    ${'link'.padStart(10)} ${' '.repeat(12)} ${entry.path} -> ${entry.target}`;
-  }
+function addOrigin(entry: Entry, source: string | undefined): Entry & {readonly source?: string} {
+  return source === undefined ? entry : {...entry, source};
 }
 
 function describeChange(change: Change): string {

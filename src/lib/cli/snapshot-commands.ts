@@ -4,7 +4,9 @@ import {loadProject} from '../inventory/project-file.js';
 import type {Answer} from './answer.js';
 import {listenForInterrupt} from './interrupt.js';
 import {chooseApp, chooseAppAndSnapshot, type ProjectFlags} from './load-project.js';
-import {diffSnapshots, listSnapshots, showSnapshot, takeSnapshot, verifySnapshots} from './snapshot-answers.js';
+import {readEmbargo, readNote} from './note-flags.js';
+import {diffSnapshots, listSnapshots, showSnapshot, verifySnapshots} from './snapshot-answers.js';
+import {chooseSource, takeSnapshot} from './take-snapshot.js';
 import {inspectTerminal} from './terminal.js';
 
 type StoreFlags = Pick<ProjectFlags, 'config'>;
@@ -19,15 +21,32 @@ export async function takeSnapshotOf(
   flags: StoreFlags & {
     readonly labels: Readonly<Record<string, string>>;
     readonly source?: string | undefined;
+    readonly 'from-tar'?: string | undefined;
+    readonly note?: string | undefined;
+    readonly 'embargo-until'?: string | undefined;
     readonly 'allow-empty': boolean;
+    readonly 'size-changed': boolean;
     readonly strict: boolean;
   },
+  env: NodeJS.ProcessEnv,
 ): Promise<Answer> {
+  const note = readNote(flags.note);
+  const embargoUntil = readEmbargo(flags['embargo-until'], Date.now());
   const project = await readProject(flags);
   const app = chooseApp(project, appName);
-  const chosen = flags.source === undefined ? app : {...app, source: path.resolve(flags.source)};
+  const words = {source: flags.source, fromTar: flags['from-tar']};
+  const source = chooseSource(app.source, words, {stdin: process.stdin, resolve: path.resolve});
   return abortable((signal) =>
-    takeSnapshot(project, chosen, {labels: flags.labels, allowEmpty: flags['allow-empty'], strict: flags.strict, signal}),
+    takeSnapshot(project, app, source, {
+      labels: flags.labels,
+      note,
+      embargoUntil,
+      allowEmpty: flags['allow-empty'],
+      sizeChanged: flags['size-changed'],
+      strict: flags.strict,
+      env,
+      signal,
+    }),
   );
 }
 

@@ -6,8 +6,7 @@ export type Quota = {readonly kind: 'count'; readonly count: number} | {readonly
 /** One app of drover.yml, parsed: paths absolute, durations in milliseconds, defaults filled in. */
 export interface App {
   readonly name: AppName;
-  /** Absolute path of the tree to snapshot. */
-  readonly source: string;
+  readonly source: AppSource;
   /** Patterns of paths to leave out, gitignore grammar, in order. */
   readonly ignore: readonly string[];
   /** Root on the host: absolute, or `~/…` below the login directory. */
@@ -29,6 +28,28 @@ export interface App {
   readonly warm?: WarmSettings;
   readonly health: readonly Probe[];
 }
+
+/** What an app's snapshots are made of. */
+export interface AppSource {
+  /** At least one; several become one tree. */
+  readonly parts: readonly SourcePart[];
+  /** What happens to a path that two parts have. */
+  readonly onConflict: 'error' | 'first' | 'last';
+}
+
+/** One source of a tree; paths absolute. `name` is what the operator calls it, `at` where its tree begins in the snapshot. */
+export type SourcePart = {readonly name: string; readonly at?: string} & (
+  | {readonly kind: 'directory'; readonly path: string}
+  | {readonly kind: 'git'; readonly repository: string; readonly revision: string; readonly path?: string}
+  | {
+      readonly kind: 'run';
+      readonly command: string;
+      readonly folder: string;
+      readonly out: {readonly kind: 'given'} | {readonly kind: 'folder'; readonly path: string} | {readonly kind: 'tar'};
+      readonly deadlineMs: number;
+    }
+  | {readonly kind: 'tar'; readonly file: string}
+);
 
 /** How a delta reaches hosts. */
 export interface PushSettings {

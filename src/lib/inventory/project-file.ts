@@ -6,6 +6,7 @@ import {type AppInput, type ProjectInput, projectSchema} from './project-schema.
 import {makeDefaultRoll} from './roll-schema.js';
 import {explainIssues} from './schema-problems.js';
 import {readSource, type Source, throwProblems} from './source.js';
+import {placeSource} from './source-schema.js';
 import {inspectFile, readTextFile} from './text-file.js';
 
 function parseProject(source: Source): ProjectInput {
@@ -24,7 +25,7 @@ function buildApp(name: AppName, input: AppInput, folder: string): App {
   const {before, after} = once ?? {};
   return {
     name,
-    source: path.resolve(folder, input.source),
+    source: placeSource(input.source, input['on-conflict'], folder),
     ignore: input.ignore ?? [],
     root: input.root,
     hosts: input.hosts,

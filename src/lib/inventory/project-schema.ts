@@ -11,6 +11,7 @@ import {rollSchema} from './roll-schema.js';
 import {mapField, namedField, namedKeyField, parsedField, textField} from './schema-field.js';
 import {writeIssue} from './schema-problems.js';
 import {parseSelection} from './selection-expression.js';
+import {onConflictSchema, sourceSchema} from './source-schema.js';
 import {warmSchema} from './warm-schema.js';
 
 const relativeRule = 'a relative path without . or ..';
@@ -38,7 +39,8 @@ const onceSchema = mapField({
 });
 
 const appSchema = mapField({
-  source: textField('source', {description: 'Tree to snapshot, from the folder of this file', examples: ['./dist']}),
+  source: sourceSchema.meta({description: 'What is snapshot: a folder, a git revision, a command, an archive, or a list of these'}),
+  'on-conflict': onConflictSchema.optional(),
   ignore: z
     .array(textField('ignore', {description: 'Pattern as in .gitignore'}))
     .meta({description: 'What to leave out of snapshots'})

@@ -1,6 +1,7 @@
+import fs from 'node:fs';
 import {Readable} from 'node:stream';
 import {buildDelta, findDelta} from './delta.js';
-import {listIfThere} from './durable-file.js';
+import {listIfThere, nameTemporary} from './durable-file.js';
 import {ObjectCatalog} from './object-catalog.js';
 import {readObject} from './object-reader.js';
 import {keepParts, listParts} from './part-files.js';
@@ -18,6 +19,8 @@ import {verifyAll, verifyObjects} from './verify-store.js';
 export interface DirectoryStore extends Store {
   /** Absolute. */
   readonly path: string;
+  /** A new, empty, private folder for a tree that is being brought in; whoever asked removes it, or the next save after its process has ended. */
+  makeFolder(): Promise<string>;
   save(options: SaveOptions): Promise<SavedSnapshot>;
   prune(options: PruneOptions): Promise<Pruned>;
 }
@@ -66,6 +69,13 @@ export function openDirectoryStore({path, now}: OpenDirectoryStoreOptions): Dire
         return holdStore(lock, () => buildDelta({layout, catalog: ObjectCatalog.load(layout), base, snapshot, encoding, signal}));
       });
     },
+    makeFolder: () =>
+      layout.guard(async () => {
+        layout.prepare(now());
+        const folder = nameTemporary(layout.folder('sources'));
+        fs.mkdirSync(folder, {mode: 0o700});
+        return folder;
+      }),
     save: (options) => saveTree(layout, options),
     prune: (options) => pruneStore(layout, options),
   };

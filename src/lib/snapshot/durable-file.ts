@@ -43,7 +43,7 @@ export function isTemporary(name: string): boolean {
   return name.startsWith('.tmp-');
 }
 
-/** Removes temporary files whose process has ended, or that are older than a day. */
+/** Removes temporary files and folders whose process has ended, or that are older than a day. */
 export function removeLeftovers(directory: string, nowMs: number): void {
   for (const name of fs.readdirSync(directory)) {
     const [, space, pid] = temporaryName.exec(name) ?? [];
@@ -51,7 +51,7 @@ export function removeLeftovers(directory: string, nowMs: number): void {
     const file = path.join(directory, name);
     const changedMs = fs.statSync(file, {throwIfNoEntry: false})?.mtimeMs;
     if (changedMs === undefined) continue;
-    if (hasEnded(space, Number(pid)) || nowMs - changedMs > dayMs) fs.rmSync(file, {force: true});
+    if (hasEnded(space, Number(pid)) || nowMs - changedMs > dayMs) fs.rmSync(file, {force: true, recursive: true});
   }
 }
 

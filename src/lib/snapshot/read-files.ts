@@ -5,7 +5,7 @@ import {readErrorCode} from './error-code.js';
 import {FileDigests} from './file-digests.js';
 import type {Digest} from './manifest.js';
 import {largeFileBytes, type ObjectWriter} from './object-writer.js';
-import type {FileStamp, WalkedFile, WalkedTree} from './walked-tree.js';
+import {type FileStamp, placeOf, type WalkedFile, type WalkedTree} from './walked-tree.js';
 
 export interface ReadFilesOptions {
   readonly tree: WalkedTree;
@@ -60,24 +60,24 @@ function isSettled({mtimeMs, ctimeMs}: FileStamp, nowMs: number): boolean {
 /** The common case, without a turn of the event loop: a small file that nobody writes to. */
 function readQuickly(entry: WalkedFile, {tree, writer, now}: ReadFilesOptions): ReadFile | undefined {
   if (entry.size >= largeFileBytes || !isSettled(entry, now())) return undefined;
-  const digest = guardRead(tree, entry.path, () => writer.takeSmall(`${tree.root}/${entry.path}`, entry));
+  const digest = guardRead(tree, entry, () => writer.takeSmall(placeOf(tree, entry), entry));
   return digest === undefined ? undefined : {file: entry, digest};
 }
 
 async function readPatiently(entry: WalkedFile, {tree, writer, now, signal}: ReadFilesOptions): Promise<ReadFile> {
-  const file = `${tree.root}/${entry.path}`;
+  const file = placeOf(tree, entry);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     signal.throwIfAborted();
-    const stat = guardRead(tree, entry.path, () => fs.lstatSync(file));
+    const stat = guardRead(tree, entry, () => fs.lstatSync(file));
     if (!stat.isFile()) throw refuse(tree, entry.path, 'stopped being a file while the tree was read');
     const {size, mtimeMs, ctimeMs, ino} = stat;
     const stamp = {size, mtimeMs, ctimeMs, ino};
     if (!isSettled(stamp, now())) await sleep(settleMs, undefined, {signal});
     const digest =
       size < largeFileBytes
-        ? guardRead(tree, entry.path, () => writer.takeSmall(file, stamp))
-        : await writer.takeLarge(file, stamp, signal).catch((error: unknown) => explain(tree, entry.path, error));
-    if (digest !== undefined) return {file: {kind: 'file', path: entry.path, mode: stat.mode & 0o555, ...stamp}, digest};
+        ? guardRead(tree, entry, () => writer.takeSmall(file, stamp))
+        : await writer.takeLarge(file, stamp, signal).catch((error: unknown) => explain(tree, entry, error));
+    if (digest !== undefined) return {file: {...entry, mode: stat.mode & 0o555, ...stamp}, digest};
   }
   throw refuse(tree, entry.path, `changed while it was read, ${attempts} times`);
 }
@@ -91,22 +91,26 @@ function refuse(tree: WalkedTree, path: string, what: string): DroverError {
 }
 
 /** What fails below the source is the source's fault; what fails in the store is told by the store. */
-function explain(tree: WalkedTree, path: string, error: unknown): never {
+function explain(tree: WalkedTree, entry: WalkedFile, error: unknown): never {
   const code = readErrorCode(error);
-  if (code === undefined || !(error instanceof Error && 'path' in error && error.path === `${tree.root}/${path}`)) throw error;
-  throw refuse(tree, path, code === 'ENOENT' ? 'vanished while the tree was read' : `cannot be read (${code})`);
+  if (code === undefined || !(error instanceof Error && 'path' in error && error.path === placeOf(tree, entry))) throw error;
+  throw refuse(tree, entry.path, code === 'ENOENT' ? 'vanished while the tree was read' : `cannot be read (${code})`);
 }
 
-function guardRead<Result>(tree: WalkedTree, path: string, read: () => Result): Result {
+function guardRead<Result>(tree: WalkedTree, entry: WalkedFile, read: () => Result): Result {
   try {
     return read();
   } catch (error) {
-    return explain(tree, path, error);
+    return explain(tree, entry, error);
   }
 }
 
 /** Refuses the tree when a directory of it has changed since it was listed: something was added, removed or renamed. */
 export function refuseMoved(tree: WalkedTree): void {
+  for (const part of tree.parts ?? [tree]) refuseMovedPart(part);
+}
+
+function refuseMovedPart(tree: WalkedTree): void {
   const root = {kind: 'directory', path: '', ...tree.rootStamp} as const;
   for (const entry of [root, ...tree.entries]) {
     if (entry.kind !== 'directory') continue;

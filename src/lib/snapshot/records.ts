@@ -2,7 +2,8 @@ import {createHash} from 'node:crypto';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import {listIfThere, readIfThere, writeDurably} from './durable-file.js';
-import type {SnapshotId} from './manifest.js';
+import type {Secret} from './likely-secrets.js';
+import type {Manifest, SnapshotId} from './manifest.js';
 import type {SnapshotRecord} from './store.js';
 import type {StoreLayout} from './store-layout.js';
 
@@ -39,6 +40,43 @@ export function readRecord(layout: StoreLayout, app: string, id: SnapshotId): Sn
 
 export function writeRecord(layout: StoreLayout, record: SnapshotRecord): void {
   writeSealed(nameRecord(layout, record.app, record.id), record);
+}
+
+/** What is recorded of a snapshot besides what can be counted. `embargoUntil: null` lifts an embargo. */
+export type RecordDetails = Pick<SnapshotRecord, 'note' | 'sources' | 'origins'> & {readonly embargoUntil?: string | null};
+
+/** The same tree saved again is the newest again: labels add up, note and embargo stay until others are given. */
+export function makeRecord(
+  earlier: SnapshotRecord | undefined,
+  {id, files, bytes}: Manifest,
+  more: {
+    readonly app: string;
+    readonly labels: SnapshotRecord['labels'];
+    readonly details: RecordDetails;
+    readonly secrets: readonly Secret[];
+    readonly at: Date;
+  },
+): SnapshotRecord {
+  const {app, labels, secrets, at} = more;
+  const {note = earlier?.note, embargoUntil = earlier?.embargoUntil, sources, origins} = more.details;
+  return {
+    id,
+    app,
+    createdAt: at.toISOString(),
+    labels: {...earlier?.labels, ...labels},
+    files,
+    bytes,
+    ...(note === undefined ? {} : {note}),
+    ...(embargoUntil === undefined || embargoUntil === null ? {} : {embargoUntil}),
+    ...(sources === undefined ? {} : {sources}),
+    ...(origins === undefined ? {} : {origins}),
+    ...(secrets.length === 0 ? {} : {secrets}),
+  };
+}
+
+/** What was found in the files of a snapshot when they were read, for whatever app. */
+export function recallSecrets(layout: StoreLayout, id: SnapshotId): readonly Secret[] {
+  return listRecords(layout).find((record) => record.id === id)?.secrets ?? [];
 }
 
 /** All records, newest first. */

@@ -2,12 +2,13 @@ import {createHash} from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import {listIfThere} from './durable-file.js';
+import type {ReadTree, Secret} from './likely-secrets.js';
 import type {Manifest} from './manifest.js';
 import {writeManifest} from './manifest-writer.js';
 import {ObjectCatalog} from './object-catalog.js';
 import {ObjectWriter} from './object-writer.js';
 import {readFiles, refuseMoved} from './read-files.js';
-import {readRecord, writeRecord} from './records.js';
+import {makeRecord, type RecordDetails, readRecord, recallSecrets, writeRecord} from './records.js';
 import {StatIndex, writeStatIndex} from './stat-index.js';
 import type {SnapshotRecord} from './store.js';
 import type {StoreLayout} from './store-layout.js';
@@ -18,6 +19,9 @@ export interface SaveOptions {
   readonly tree: WalkedTree;
   readonly app: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly details?: RecordDetails;
+  /** Sees what was read before anything becomes visible; what it finds is recorded, what it throws ends the save. */
+  readonly inspect?: (read: ReadTree) => readonly Secret[];
   readonly now: () => number;
   readonly signal: AbortSignal;
 }
@@ -47,20 +51,32 @@ export function saveTree(layout: StoreLayout, options: SaveOptions): Promise<Sav
   });
 }
 
-async function save(layout: StoreLayout, {tree, app, labels, now, signal}: SaveOptions): Promise<SavedSnapshot> {
+async function save(layout: StoreLayout, {tree, app, labels, details = {}, inspect, now, signal}: SaveOptions): Promise<SavedSnapshot> {
   const startedMs = now();
-  const indexFile = path.join(layout.folder('index'), createHash('sha256').update(tree.root).digest('hex'));
+  const indexFile = path.join(
+    layout.folder('index'),
+    createHash('sha256')
+      .update(tree.key ?? tree.root)
+      .digest('hex'),
+  );
   const index = StatIndex.load(indexFile);
   const catalog = new LazyCatalog(layout);
   const writer = new ObjectWriter(layout, (digest, size) => catalog.get().has(digest, size));
   try {
-    const recall = index === undefined ? () => undefined : chooseRecall(layout, index, catalog);
+    const match = index === undefined ? () => undefined : chooseRecall(layout, index, catalog);
+    const fresh: WalkedFile[] = [];
+    const recall = (file: WalkedFile): ReturnType<typeof match> => {
+      const digest = match(file);
+      if (digest === undefined) fresh.push(file);
+      return digest;
+    };
     const {files, read} = await readFiles({tree, writer, recall, now, signal});
     refuseMoved(tree);
     signal.throwIfAborted();
+    const secrets = inspect?.({fresh, known: index === undefined ? [] : recallSecrets(layout, index.snapshot)}) ?? [];
     writer.finish();
     const manifest = writeManifest(layout, tree, files);
-    const record = makeRecord(layout, manifest, app, labels, new Date(now()));
+    const record = makeRecord(readRecord(layout, app, manifest.id), manifest, {app, labels, details, secrets, at: new Date(now())});
     writeRecord(layout, record);
     if (read > 0 || index?.snapshot !== manifest.id) writeStatIndex(indexFile, files, manifest.id, startedMs);
     return {record, manifest, newBytes: writer.newBytes, newFiles: writer.newFiles, reusedFiles: manifest.files - writer.newFiles};
@@ -96,16 +112,4 @@ function chooseRecall(layout: StoreLayout, index: StatIndex, catalog: LazyCatalo
     const digest = index.match(file);
     return digest !== undefined && catalog.get().has(digest, file.size) ? digest : undefined;
   };
-}
-
-/** The same tree saved again is the newest again; labels add up. */
-function makeRecord(
-  layout: StoreLayout,
-  {id, files, bytes}: Manifest,
-  app: string,
-  labels: SaveOptions['labels'],
-  at: Date,
-): SnapshotRecord {
-  const earlier = readRecord(layout, app, id);
-  return {id, app, createdAt: at.toISOString(), labels: {...earlier?.labels, ...labels}, files, bytes};
 }

@@ -14,8 +14,17 @@ export class SourceProblems {
 
   /** `what` is the end of a sentence that starts with the path. */
   add(path: string, what: string, fix: string): void {
+    this.#add(`"${path}" in ${this.#source} ${what}`, fix);
+  }
+
+  /** Two sources have the same path, and nobody said which of them counts. */
+  addConflict(path: string, first: string, second: string): void {
+    this.#add(`"${path}" comes from ${first} and from ${second}`, 'remove one of them, or say on-conflict: first or last');
+  }
+
+  #add(message: string, fix: string): void {
     if (this.#problems.length >= limit) this.#more += 1;
-    else this.#problems.push({code: 'invalid-source', message: `"${path}" in ${this.#source} ${what}`, fix});
+    else this.#problems.push({code: 'invalid-source', message, fix});
   }
 
   /** A name that is no UTF-8 has no text form: its bytes are shown. */

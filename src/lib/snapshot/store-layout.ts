@@ -7,7 +7,7 @@ import type {Digest, SnapshotId} from './manifest.js';
 
 export const storeFormat = 1;
 
-const folders = ['packs', 'objects', 'snapshots', 'parts', 'records', 'deltas', 'index', 'quarantine', 'locks'] as const;
+const folders = ['packs', 'objects', 'snapshots', 'parts', 'records', 'deltas', 'index', 'sources', 'quarantine', 'locks'] as const;
 
 /**
  * Where things lie in a store directory:
@@ -20,6 +20,7 @@ const folders = ['packs', 'objects', 'snapshots', 'parts', 'records', 'deltas', 
  *     records/             one small file per app and snapshot: when, labels, counts
  *     deltas/              what was built for hosts; can be deleted at any time
  *     index/               what each source looked like last time; can be deleted at any time
+ *     sources/             trees that are being brought in from archives and commands
  *     quarantine/          objects that were found damaged
  *     locks/               who saves, who prunes
  */

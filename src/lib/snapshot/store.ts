@@ -1,7 +1,9 @@
 import type {Readable} from 'node:stream';
 import type {Encoding} from './delta-encoding.js';
+import type {Secret} from './likely-secrets.js';
 import type {Digest, Manifest, SnapshotId} from './manifest.js';
 import type {Part} from './part.js';
+import type {RecordedSource} from './tree-source.js';
 
 /** What is recorded beside a snapshot; not part of its id. */
 export interface SnapshotRecord {
@@ -12,6 +14,16 @@ export interface SnapshotRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly files: number;
   readonly bytes: number;
+  /** What somebody wanted to be known about it; one line. */
+  readonly note?: string;
+  /** ISO 8601, UTC: nothing switches to it before. */
+  readonly embargoUntil?: string;
+  /** What the tree was made of, in order. */
+  readonly sources?: readonly RecordedSource[];
+  /** Which of several sources each entry came from: see `decodeOrigins`. */
+  readonly origins?: string;
+  /** Files that look like secrets. */
+  readonly secrets?: readonly Secret[];
 }
 
 /** What goes over the wire to hosts that hold `base` (or nothing). Built once, compressed once, kept as a file. */

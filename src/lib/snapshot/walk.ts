@@ -3,16 +3,20 @@ import {setImmediate as yieldToOthers} from 'node:timers/promises';
 import {DroverError} from '../errors/drover-error.js';
 import {readErrorCode} from './error-code.js';
 import {compileIgnores, defaultIgnores, type Ignores, splitIgnoreFile} from './ignore-rules.js';
-import {findSecrets} from './likely-secrets.js';
 import {judgeLinks} from './link-check.js';
-import {compareBytewise} from './manifest-text.js';
 import {explainComponent, explainTarget, pathLimitBytes} from './path-grammar.js';
 import {SourceProblems, SourceWarnings} from './source-problems.js';
-import type {WalkedEntry, WalkedTree} from './walked-tree.js';
+import {sortEntries, type WalkedEntry, type WalkedTree} from './walked-tree.js';
 
 export interface WalkOptions {
   /** The directory to list. */
   readonly source: string;
+  /** What messages call it, where its path would tell nobody anything. */
+  readonly name?: string;
+  /** Names the source from one snapshot to the next, where its path does not. */
+  readonly key?: string;
+  /** It becomes part of a larger tree: its links are judged there, and it may be empty. */
+  readonly isPart?: boolean;
   /** Patterns of gitignore's grammar; they come after the default ones and before those of `.droverignore` in the source. */
   readonly ignore: readonly string[];
   /** More entries than this are refused. */
@@ -26,8 +30,8 @@ export interface WalkOptions {
  * `not-found`. Links are read, never followed.
  */
 export async function walkTree(options: WalkOptions): Promise<WalkedTree> {
-  const {source, signal} = options;
-  const {root, stamp} = openSource(source);
+  const {signal, name: source = options.source, key, isPart = false} = options;
+  const {root, stamp} = openSource(options.source, source);
   const walk = new Walk(source, root, compileIgnores([...defaultIgnores, ...options.ignore, ...readIgnoreFile(source, root)]));
   const directories = [''];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
@@ -40,23 +44,23 @@ export async function walkTree(options: WalkOptions): Promise<WalkedTree> {
     await yieldToOthers();
   }
   const entries = sortEntries(walk.entries);
-  judgeLinks(entries, walk.problems, walk.warnings);
+  if (!isPart) judgeLinks(entries, walk.problems, walk.warnings);
   walk.problems.throwAny();
-  if (entries.length === 0 && !options.allowEmpty) {
+  if (entries.length === 0 && !options.allowEmpty && !isPart) {
     const why = walk.ignored === 0 ? 'is empty' : `is empty but for ${walk.ignored} ignored entries`;
     throw invalid(`source ${source} ${why}`, 'build first, or pass --allow-empty');
   }
-  findSecrets(root, entries, walk.warnings);
-  return {root, source, entries, rootStamp: stamp, ignored: walk.ignored, warnings: walk.warnings.list()};
+  const warnings = walk.warnings.list();
+  return {root, source, entries, rootStamp: stamp, ignored: walk.ignored, warnings, ...(key === undefined ? {} : {key})};
 }
 
 function invalid(message: string, fix: string): DroverError {
   return new DroverError({code: 'invalid-source', message, fix});
 }
 
-function openSource(source: string): {readonly root: string; readonly stamp: WalkedTree['rootStamp']} {
+function openSource(place: string, source: string): {readonly root: string; readonly stamp: WalkedTree['rootStamp']} {
   try {
-    const root = fs.realpathSync(source);
+    const root = fs.realpathSync(place);
     const stat = fs.statSync(root);
     if (!stat.isDirectory()) throw invalid(`source ${source} is not a directory`, 'name the directory that holds the tree');
     return {root, stamp: {mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs}};
@@ -79,11 +83,6 @@ function readIgnoreFile(source: string, root: string): readonly string[] {
     if (code !== undefined) throw invalid(`${source}/.droverignore cannot be read (${code})`, 'make it a readable file');
     throw error;
   }
-}
-
-function sortEntries(entries: WalkedEntry[]): readonly WalkedEntry[] {
-  const beyondBmp = entries.some(({path}) => /[\ud800-\udfff]/.test(path));
-  return entries.sort(beyondBmp ? (a, b) => compareBytewise(a.path, b.path) : (a, b) => (a.path < b.path ? -1 : 1));
 }
 
 class Walk {
