@@ -56,6 +56,51 @@ describe('prune()', () => {
     });
   });
 
+  it('keeps what is young, what has a label, and what is of another app, and says in a dry run what would go without removing it', async () => {
+    await withFolder(async (folder) => {
+      const day = 86_400_000;
+      const nowMs = Date.parse('2026-06-01T00:00:00Z');
+      const ids: SnapshotId[] = [];
+      const take = async (ageDays: number, content: string, more: object = {}): Promise<void> => {
+        const now = () => nowMs - ageDays * day;
+        ids.push((await snap(folder, write(folder, {only: content.repeat(1000)}), {now, ...more})).record.id);
+      };
+      await take(90, 'a', {labels: {milestone: 'yes'}});
+      await take(80, 'b', {labels: {ref: 'v1'}});
+      await take(70, 'c', {labels: {ref: 'v2'}});
+      await take(60, 'd', {app: 'code'});
+      await take(10, 'e');
+      await take(1, 'f');
+      const policy = {
+        keep: 1,
+        keepWithinMs: 30 * day,
+        keepLabels: [{name: 'milestone'}, {name: 'ref', value: 'v1'}],
+        apps: ['content'],
+        protect: [],
+        now: () => nowMs,
+        signal: never,
+      };
+      const before = listFiles(`${folder}/store`).sort();
+      const would = await openStore(folder).prune({...policy, dryRun: true});
+      expect(would.removed).toEqual([ids[2]]);
+      expect(would.records.map(({id}) => id)).toEqual([ids[2]]);
+      expect(would.freedBytes).toBeGreaterThan(1000);
+      expect(listFiles(`${folder}/store`).sort()).toEqual(before);
+      const pruned = await openStore(folder).prune(policy);
+      expect(pruned.removed).toEqual(would.removed);
+      expect(pruned.freedBytes).toBeGreaterThanOrEqual(would.freedBytes);
+      expect((await openStore(folder).list()).map(({id}) => id)).toEqual([ids[5], ids[4], ids[3], ids[1], ids[0]]);
+      expect(await openStore(folder).verify(undefined, never)).toEqual([]);
+    });
+  });
+
+  it('of a store that nobody has made makes none', async () => {
+    await withFolder(async (folder) => {
+      expect(await prune(folder, 1)).toEqual({records: [], removed: [], kept: [], freedBytes: 0});
+      expect(fs.existsSync(`${folder}/store`)).toBe(false);
+    });
+  });
+
   it('refuses to keep nothing', async () => {
     await withFolder(async (folder) => {
       expect(await catchProblems(() => prune(folder, 0))).toMatchObject({code: 'usage'});

@@ -1,6 +1,6 @@
 import type {ErrorCode} from '../errors/codes.js';
 
-export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run';
+export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run' | 'prune';
 
 /** One thing done to one host, in the words of the runbook. */
 export type Step =

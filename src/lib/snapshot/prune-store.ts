@@ -1,31 +1,32 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import {DroverError} from '../errors/drover-error.js';
 import {parseDeltaName} from './delta.js';
 import {listIfThere} from './durable-file.js';
 import type {Digest, SnapshotId} from './manifest.js';
 import {ObjectCatalog, type Pack} from './object-catalog.js';
 import {ObjectWriter} from './object-writer.js';
 import {listParts, removeParts} from './part-files.js';
+import {chooseOld, type PrunePolicy} from './prune-policy.js';
 import {nameQuarantined, setAside} from './quarantine.js';
 import {readManifest} from './read-manifest.js';
 import {listRecords, nameRecord} from './records.js';
+import type {SnapshotRecord} from './store.js';
 import type {StoreLayout} from './store-layout.js';
 import {holdStore} from './store-lock.js';
 
-export interface PruneOptions {
-  /** The newest records that stay, for each app; at least 1. */
-  readonly keep: number;
-  /** Snapshots that stay whatever their age: what hosts have. */
-  readonly protect: readonly SnapshotId[];
+export interface PruneOptions extends PrunePolicy {
+  /** Says what would go, and removes nothing. */
+  readonly dryRun?: boolean;
   readonly now: () => number;
   readonly signal: AbortSignal;
 }
 
 export interface Pruned {
+  /** Records that go, or would; the same tree may stay under another app's name. */
+  readonly records: readonly SnapshotRecord[];
   readonly removed: readonly SnapshotId[];
   readonly kept: readonly SnapshotId[];
-  /** How much smaller the store is. */
+  /** How much smaller the store is, or would be at least. */
   readonly freedBytes: number;
 }
 
@@ -41,15 +42,11 @@ const maxSmallPacks = 16;
  * manifest cannot be read (`integrity`). Killed at any point, it leaves a valid store with some of the rest in it.
  */
 export function pruneStore(layout: StoreLayout, options: PruneOptions): Promise<Pruned> {
-  const {keep, now, signal} = options;
-  if (!Number.isInteger(keep) || keep < 1) {
-    throw new DroverError({
-      code: 'usage',
-      message: `prune must keep at least 1 snapshot of each app, got ${keep}`,
-      fix: 'pass a number from 1 on',
-    });
-  }
+  const {now, signal} = options;
   return layout.guard(async () => {
+    // A policy that makes no sense is refused before anything is made.
+    chooseOld([], options, now());
+    if (!layout.isInitialised()) return {records: [], removed: [], kept: [], freedBytes: 0};
     layout.prepare(now());
     return holdStore({directory: layout.folder('locks'), kind: 'prune', now, waitMs: lockWaitMs, signal}, async () =>
       prune(layout, options),
@@ -57,29 +54,43 @@ export function pruneStore(layout: StoreLayout, options: PruneOptions): Promise<
   });
 }
 
-function prune(layout: StoreLayout, {keep, protect, signal}: PruneOptions): Pruned {
-  const before = measure(layout.root);
-  const stays = new Set<string>(protect);
-  const perApp = new Map<string, number>();
+function prune(layout: StoreLayout, options: PruneOptions): Pruned {
+  const {now, signal, dryRun = false} = options;
   const records = listRecords(layout);
-  const old = records.filter(({app}) => {
-    const rank = (perApp.get(app) ?? 0) + 1;
-    perApp.set(app, rank);
-    return rank > keep;
-  });
-  for (const record of records) if (!old.includes(record)) stays.add(record.id);
-  for (const {id, snapshot} of listParts(layout)) if (stays.has(snapshot)) stays.add(id);
+  const parts = listParts(layout);
+  const held = new Set<string>(options.protect);
+  // A host that holds a part of a snapshot goes back to that snapshot.
+  const protect = [...options.protect, ...parts.filter(({id}) => held.has(id)).map(({snapshot}) => snapshot)];
+  const old = chooseOld(records, {...options, protect}, now());
+  const gone = new Set(old);
+  const stays = new Set<string>([...protect, ...records.filter((record) => !gone.has(record)).map(({id}) => id)]);
+  for (const {id, snapshot} of parts) if (stays.has(snapshot)) stays.add(id);
   const [kept, removed] = partition(listIfThere(layout.folder('snapshots')) as SnapshotId[], (id) => stays.has(id));
   const live = collectLive(layout, kept);
   signal.throwIfAborted();
-  for (const {app, id} of old) if (!stays.has(id)) fs.rmSync(nameRecord(layout, app, id), {force: true});
+  if (dryRun) return {records: old, removed, kept, freedBytes: estimate(layout, removed, live)};
+  const before = measure(layout.root);
+  for (const {app, id} of old) fs.rmSync(nameRecord(layout, app, id), {force: true});
   for (const id of removed) fs.rmSync(layout.snapshot(id), {force: true});
   removeParts(layout, new Set(kept));
   removeDeltas(layout, new Set(kept));
   prunePacks(layout, live, signal);
   pruneLarge(layout, live);
   clearQuarantine(layout, live);
-  return {removed, kept, freedBytes: Math.max(0, before - measure(layout.root))};
+  return {records: old, removed, kept, freedBytes: Math.max(0, before - measure(layout.root))};
+}
+
+/** What manifests, packs and large objects would give back; deltas and indexes of packs come on top. */
+function estimate(layout: StoreLayout, removed: readonly SnapshotId[], live: ReadonlySet<Digest>): number {
+  const sizeOf = (file: string): number => fs.statSync(file, {throwIfNoEntry: false})?.size ?? 0;
+  let bytes = removed.reduce((sum, id) => sum + sizeOf(layout.snapshot(id)), 0);
+  const [rewritten] = choosePacks(ObjectCatalog.load(layout).packs, live, new Set(listIfThere(layout.folder('quarantine'))));
+  for (const pack of rewritten) {
+    bytes += pack.bytes;
+    for (const {digest, length} of pack.objects) if (live.has(digest)) bytes -= length;
+  }
+  for (const digest of listLarge(layout)) if (!live.has(digest)) bytes += sizeOf(layout.object(digest));
+  return Math.max(0, bytes);
 }
 
 function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
@@ -176,12 +187,12 @@ function removeNameless(layout: StoreLayout): void {
   }
 }
 
+function listLarge(layout: StoreLayout): readonly Digest[] {
+  return listIfThere(layout.folder('objects')).flatMap((folder) => listIfThere(path.join(layout.folder('objects'), folder)) as Digest[]);
+}
+
 function pruneLarge(layout: StoreLayout, live: ReadonlySet<Digest>): void {
-  for (const folder of listIfThere(layout.folder('objects'))) {
-    for (const name of listIfThere(path.join(layout.folder('objects'), folder))) {
-      if (!live.has(name as Digest)) fs.rmSync(layout.object(name as Digest), {force: true, recursive: true});
-    }
-  }
+  for (const digest of listLarge(layout)) if (!live.has(digest)) fs.rmSync(layout.object(digest), {force: true, recursive: true});
 }
 
 /** What is said of copies that are gone, or of objects that nothing needs, is forgotten. */
