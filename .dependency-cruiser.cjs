@@ -24,6 +24,7 @@ const rooms = {
 /** Outside package -> the rooms it lives in. A package that is not named here has no place in src. */
 const packages = {
   '@oclif/core': ['cli', 'commands'],
+  aws4fetch: ['snapshot'],
   chalk: ['report'],
   execa: ['host'],
   inquirer: ['cli'],

@@ -1,6 +1,6 @@
 import {configDefaults, defineConfig} from 'vitest/config';
 
-const rig = ['test/rig/**/*.test.ts', 'test/end-to-end/**/*.test.ts'];
+const rig = ['test/rig/**/*.test.ts', 'test/end-to-end/**/*.test.ts', 'test/bucket/**/*.test.ts'];
 const rigTimeoutMs = 10 * 60_000;
 
 export default defineConfig({
@@ -17,7 +17,7 @@ export default defineConfig({
         },
       },
       {
-        // Real sshd, real proxies, one machine: one file at a time, after everything else.
+        // Real sshd, real proxies, a real object store, one machine: one file at a time, after everything else.
         test: {
           name: 'rig',
           include: rig,

@@ -24,6 +24,9 @@ export const rigPackages = Object.freeze([
   'curl',
   'strace',
   'shellcheck',
+  'radosgw',
+  'ceph-mon',
+  'ceph-osd',
 ]);
 
 const policyPath = '/usr/sbin/policy-rc.d';

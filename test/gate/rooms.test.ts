@@ -29,6 +29,7 @@ const table: Record<string, readonly string[]> = {
 const typesOfEvents = ['rollout', 'report'];
 const packageHomes: Record<string, readonly string[]> = {
   '@oclif/core': ['cli', 'commands'],
+  aws4fetch: ['snapshot'],
   chalk: ['report'],
   execa: ['host'],
   inquirer: ['cli'],

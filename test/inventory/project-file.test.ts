@@ -325,13 +325,13 @@ describe('loadProject() refuses', () => {
     ['apps:\n  code: {source: ., hosts: all}\n', ['missing key "root" in "code" (top.yml:2:3); add "root"']],
     ['apps:\n  a b: {}\n', ['app "a b" is not a valid name (top.yml:2:3); letters, digits, hyphen and underscore, at most 63']],
     [
-      'apps: {a: {source: ., root: /a, hosts: all}}\nevents: [{nsq: "ftp://x", topic: a b}, {webhook: "https://u:p@x/"}, {webhook: "https://"}]\nstore: s3://releases/shop\n',
+      'apps: {a: {source: ., root: /a, hosts: all}}\nevents: [{nsq: "ftp://x", topic: a b}, {webhook: "https://u:p@x/"}, {webhook: "https://"}]\nstore: gs://releases/shop\n',
       [
         'nsq "ftp://x" is not a valid URL (top.yml:2:16); http://… or https://…, without user, password or fragment',
         'topic "a b" is not a valid topic (top.yml:2:34); letters, digits, and . _ -, at most 54',
         'webhook "https://u:p@x/" is not a valid URL (top.yml:2:50); http://… or https://…, without user, password or fragment',
         'webhook "https://" is not a valid URL (top.yml:2:79); http://… or https://…, without user, password or fragment',
-        'store "s3://releases/shop" is not supported (top.yml:3:8); use a directory',
+        'store "gs://releases/shop" is not supported (top.yml:3:8); use a directory, or s3://bucket/prefix',
       ],
     ],
   ])('%j', async (text, lines) => {

@@ -164,13 +164,27 @@ export type EventSink =
   | {readonly kind: 'nsq'; readonly url: string; readonly topic: string}
   | {readonly kind: 'webhook'; readonly url: string};
 
+/** A bucket of an S3 service. Credentials are never part of it. */
+export interface BucketPlace {
+  readonly bucket: string;
+  /** What the keys begin with, without a slash at either end; may be empty. */
+  readonly prefix: string;
+  /** Without a slash at the end; the environment's, or Amazon's, when it is not said. */
+  readonly endpoint?: string;
+  readonly region?: string;
+  /** Which profile of the credentials file. */
+  readonly profile?: string;
+  /** Absolute path of the store directory on this machine that snapshots pass through. */
+  readonly cache: string;
+}
+
 /** drover.yml, parsed. */
 export interface Project {
   readonly file: string;
   /** Absolute path of the inventory file or program. */
   readonly inventory: string;
   readonly apps: ReadonlyMap<AppName, App>;
-  /** Absolute path of the store directory. */
-  readonly store: string;
+  /** Absolute path of the store directory, or the bucket that a team shares. */
+  readonly store: string | BucketPlace;
   readonly events: readonly EventSink[];
 }

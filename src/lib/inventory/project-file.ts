@@ -20,6 +20,13 @@ function placeWarm(warm: WarmSettings, folder: string): WarmSettings {
   return warm.from.kind === 'file' ? {...warm, from: {kind: 'file', path: path.resolve(folder, warm.from.path)}} : warm;
 }
 
+/** Snapshots of a bucket pass through the directory that is the store where nothing is said. */
+function placeStore(store: ProjectInput['store'], folder: string): Project['store'] {
+  const local = path.resolve(folder, '.drover/store');
+  if (store === undefined) return local;
+  return typeof store === 'string' ? path.resolve(folder, store) : {...store, cache: local};
+}
+
 function buildApp(name: AppName, input: AppInput, folder: string): App {
   const {once, restart, push, partitions, drain, warm} = input;
   const {before, after} = once ?? {};
@@ -68,7 +75,7 @@ export async function loadProject(file: string, {signal}: {signal: AbortSignal})
     file: path.resolve(file),
     inventory: path.resolve(folder, input.inventory ?? 'inventory.yml'),
     apps: new Map(apps),
-    store: path.resolve(folder, input.store ?? '.drover/store'),
+    store: placeStore(input.store, folder),
     events: input.events ?? [],
   };
 }

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import {DroverError} from '../errors/drover-error.js';
 import type {EventSink} from './app.js';
 import {drainSchema} from './drain-schema.js';
 import {nameRule, parseAppName} from './host-name.js';
@@ -12,6 +11,7 @@ import {mapField, namedField, namedKeyField, parsedField, textField} from './sch
 import {writeIssue} from './schema-problems.js';
 import {parseSelection} from './selection-expression.js';
 import {onConflictSchema, sourceSchema} from './source-schema.js';
+import {storeSchema} from './store-schema.js';
 import {warmSchema} from './warm-schema.js';
 
 const relativeRule = 'a relative path without . or ..';
@@ -86,12 +86,6 @@ const sinkSchema = z.union([
   }).transform(({webhook}): EventSink => ({kind: 'webhook', url: webhook})),
 ]);
 
-function parseStore(text: string): string {
-  const scheme = /^([a-z0-9+]+):\/\//i.exec(text)?.[1];
-  if (scheme === undefined && text.trim() !== '') return text;
-  throw new DroverError({code: 'invalid-file', message: `store ${JSON.stringify(text)} is not supported`, fix: 'use a directory'});
-}
-
 export const projectSchema = mapField({
   inventory: textField('inventory', {
     description: 'Inventory file or program, from the folder of this file',
@@ -104,7 +98,7 @@ export const projectSchema = mapField({
     })
     .meta({description: 'What is released on its own'}),
   events: z.array(sinkSchema).meta({description: 'Where events are sent'}).optional(),
-  store: parsedField(parseStore, {description: 'Directory that keeps snapshots', default: '.drover/store'}).optional(),
+  store: storeSchema.optional(),
 }).meta({title: 'drover project', description: 'Apps, and how each of them is released'});
 
 export type ProjectInput = z.output<typeof projectSchema>;

@@ -7,10 +7,14 @@ import type {Manifest, SnapshotId} from './manifest.js';
 import type {SnapshotRecord} from './store.js';
 import type {StoreLayout} from './store-layout.js';
 
-/** A JSON file with the digest of its own content: `{"value": …, "sha256": "…"}`. */
-export function writeSealed(file: string, value: object): void {
+/** JSON with the digest of its own content: `{"value": …, "sha256": "…"}`. */
+export function sealText(value: object): string {
   const text = JSON.stringify(value);
-  writeDurably(file, `{"value":${text},"sha256":"${createHash('sha256').update(text).digest('hex')}"}\n`);
+  return `{"value":${text},"sha256":"${createHash('sha256').update(text).digest('hex')}"}\n`;
+}
+
+export function writeSealed(file: string, value: object): void {
+  writeDurably(file, sealText(value));
 }
 
 /** What `writeSealed` wrote; undefined when there is no such file, `integrity` when it was altered. */

@@ -17,13 +17,16 @@ function showSome(records: readonly SnapshotRecord[]): string {
 
 /** The record of an app that `text` names: an id, the start of one, or `latest`. */
 export function resolveRecord(layout: StoreLayout, app: string, text: string): SnapshotRecord {
-  const all = listRecords(layout);
+  return chooseRecord(listRecords(layout), app, text, layout.root);
+}
+
+/** As `resolveRecord`, among records that come newest first; `where` is the store as people know it. */
+export function chooseRecord(all: readonly SnapshotRecord[], app: string, text: string, where: string): SnapshotRecord {
   const own = all.filter((record) => record.app === app);
   const take = `take one: drover snapshot ${app}`;
   const [latest] = own;
   if (text === 'latest') {
-    if (latest === undefined)
-      throw new DroverError({code: 'not-found', message: `app "${app}" has no snapshot in ${layout.root}`, fix: take});
+    if (latest === undefined) throw new DroverError({code: 'not-found', message: `app "${app}" has no snapshot in ${where}`, fix: take});
     return latest;
   }
   const prefix = parseIdPrefix(text);
@@ -38,7 +41,7 @@ export function resolveRecord(layout: StoreLayout, app: string, text: string): S
     });
   }
   const other = all.find(({id}) => id.startsWith(prefix));
-  const where = other === undefined ? `is not in the store ${layout.root}` : `is of app "${other.app}", not of "${app}"`;
+  const place = other === undefined ? `is not in the store ${where}` : `is of app "${other.app}", not of "${app}"`;
   const fix = latest === undefined ? take : `use one of ${showSome(own)}, or ${take}`;
-  throw new DroverError({code: 'not-found', message: `snapshot "${text}" ${where}`, fix});
+  throw new DroverError({code: 'not-found', message: `snapshot "${text}" ${place}`, fix});
 }

@@ -9,6 +9,9 @@ export const storeFormat = 1;
 
 const folders = ['packs', 'objects', 'snapshots', 'parts', 'records', 'deltas', 'index', 'sources', 'quarantine', 'locks'] as const;
 
+/** What a bucket's store keeps in the directory that is its cache; not made by a store of its own. */
+export const bucketFolder = 'bucket';
+
 /**
  * Where things lie in a store directory:
  *
@@ -23,6 +26,7 @@ const folders = ['packs', 'objects', 'snapshots', 'parts', 'records', 'deltas', 
  *     sources/             trees that are being brought in from archives and commands
  *     quarantine/          objects that were found damaged
  *     locks/               who saves, who prunes
+ *     bucket/              what is known and was fetched of a bucket that this directory is the cache of; can be deleted at any time
  */
 export class StoreLayout {
   readonly root: string;
@@ -47,7 +51,7 @@ export class StoreLayout {
   isInitialised(): boolean {
     const text = readIfThere(path.join(this.root, 'format'))?.toString('utf8');
     if (text === undefined) {
-      const foreign = listIfThere(this.root).filter((name) => !folders.some((folder) => folder === name));
+      const foreign = listIfThere(this.root).filter((name) => name !== bucketFolder && !folders.some((folder) => folder === name));
       if (foreign.length === 0) return false;
       throw this.#refuse(`${this.root} is not a store: it holds "${foreign[0]}" and no file "format"`, 'name an empty or a new directory');
     }

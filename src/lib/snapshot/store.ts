@@ -68,6 +68,18 @@ export interface Store {
   parts(): Promise<readonly PartRecord[]>;
   /** `gzip` unless told; what this machine cannot encode (`canEncode`) must not be asked for. */
   delta(base: SnapshotId | undefined, snapshot: SnapshotId, signal: AbortSignal, encoding?: Encoding): Promise<Delta>;
+  /** Puts a delta where hosts can fetch it; a store that hosts cannot reach has no such thing. */
+  share?(delta: Delta, signal: AbortSignal): Promise<SharedDelta>;
+}
+
+/** A delta that hosts can fetch by themselves. */
+export interface SharedDelta {
+  /** 0 when it was there already. */
+  readonly uploadedBytes: number;
+  /** A URL that lets whoever has it read the delta for so many seconds: a secret until then. */
+  presign(seconds: number): Promise<string>;
+  /** Brings it once more, over what was altered there. */
+  replace(): Promise<void>;
 }
 
 export interface DamagedObject {

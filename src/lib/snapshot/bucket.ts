@@ -1,0 +1,171 @@
+import type {Readable} from 'node:stream';
+import {DroverError} from '../errors/drover-error.js';
+import {type Body, BucketClient, isPassingError, type Service} from './bucket-exchange.js';
+
+export interface OpenBucketOptions extends Service {
+  readonly bucket: string;
+  /** Without a slash at either end; may be empty. */
+  readonly prefix: string;
+}
+
+const listPage = 1000;
+/** One object is continued so often. */
+const maxCuts = 5;
+const maxSmallBytes = 256 * 1024 * 1024;
+
+/** One bucket below one prefix: bytes by key. Nothing in it is ever changed in place. */
+export class Bucket {
+  /** `s3://bucket/prefix` */
+  readonly where: string;
+  /** Tells this place from every other. */
+  readonly identity: string;
+  readonly #client: BucketClient;
+  readonly #root: string;
+  readonly #prefix: string;
+
+  constructor(options: OpenBucketOptions) {
+    const {bucket, prefix, endpoint, where} = options;
+    this.where = where;
+    this.identity = `${endpoint}\n${bucket}\n${prefix}`;
+    this.#root = `/${bucket}`;
+    this.#prefix = prefix === '' ? '' : `${prefix}/`;
+    this.#client = new BucketClient(options);
+  }
+
+  /** The bytes of an object, undefined when it is not there. */
+  async get(key: string, signal: AbortSignal): Promise<Buffer | undefined> {
+    const pieces = this.read(key, {start: 0}, signal);
+    const found = await collect(pieces, key);
+    return found.there ? found.bytes : undefined;
+  }
+
+  /**
+   * An object, or bytes `start` to `end` (the last one) of it, in pieces; what the network cuts is continued. Gives true at its end, and
+   * false at once when the object is not there, or has no byte there.
+   */
+  async *read(
+    key: string,
+    {start, end}: {readonly start: number; readonly end?: number},
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer, boolean> {
+    let at = start;
+    for (let cuts = 0; ; cuts += 1) {
+      const stream = await this.#open(key, at, end, signal);
+      if (stream === undefined) return false;
+      try {
+        for await (const piece of stream as AsyncIterable<Buffer>) {
+          at += piece.length;
+          yield piece;
+        }
+        return true;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (cuts === maxCuts || !isPassingError(error)) throw this.#client.explain(error);
+      }
+    }
+  }
+
+  async #open(key: string, start: number, end: number | undefined, signal: AbortSignal): Promise<Readable | undefined> {
+    const ranged = start > 0 || end !== undefined;
+    const headers: Record<string, string> = ranged ? {range: `bytes=${start}-${end ?? ''}`} : {};
+    const reply = await this.#client.send({method: 'GET', path: this.#pathOf(key), headers, signal}, [404, 416]);
+    if (reply.kind === 'refused') {
+      if (reply.code === 'NoSuchBucket') throw this.#refuseMissingBucket();
+      return undefined;
+    }
+    if (ranged && reply.status !== 206) {
+      reply.stream.destroy();
+      throw new DroverError({
+        code: 'unsupported',
+        message: `${this.where}: the service does not know ranges`,
+        fix: 'use another S3 service',
+      });
+    }
+    return reply.stream;
+  }
+
+  async has(key: string, signal: AbortSignal): Promise<boolean> {
+    const reply = await this.#client.send({method: 'HEAD', path: this.#pathOf(key), signal}, [404]);
+    if (reply.kind === 'reply') reply.stream.resume();
+    return reply.kind === 'reply';
+  }
+
+  /** Brings an object that is not there yet; one that is stays as it is, and `false` comes back. Two at once leave one, whole. */
+  async add(key: string, body: Body, signal: AbortSignal): Promise<boolean> {
+    const put = {method: 'PUT', path: this.#pathOf(key), body, signal} as const;
+    const reply = await this.#client.send({...put, headers: {'if-none-match': '*'}}, [409, 412, 501]);
+    if (reply.kind === 'refused' && reply.status === 501) {
+      // A service that does not know conditions; keys are named by their content, so that nothing else can be overwritten.
+      await this.replace(key, body, signal);
+      return true;
+    }
+    if (reply.kind === 'reply') reply.stream.resume();
+    return reply.kind === 'reply';
+  }
+
+  /** Brings an object, whatever was there. */
+  async replace(key: string, body: Body, signal: AbortSignal): Promise<void> {
+    const reply = await this.#client.send({method: 'PUT', path: this.#pathOf(key), body, signal});
+    if (reply.kind === 'reply') reply.stream.resume();
+  }
+
+  /** The keys below a folder, without the folder, sorted. */
+  async list(folder: string, signal: AbortSignal): Promise<string[]> {
+    const prefix = `${this.#prefix}${folder}`;
+    const names: string[] = [];
+    let token: string | undefined;
+    do {
+      const more: Record<string, string> = token === undefined ? {} : {'continuation-token': token};
+      const query = {'list-type': '2', 'max-keys': String(listPage), prefix, 'encoding-type': 'url', ...more};
+      const text = await this.#page(query, signal);
+      for (const [, key = ''] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) names.push(decodeURIComponent(key).slice(prefix.length));
+      token = /<NextContinuationToken>([^<]+)</.exec(text)?.[1]?.replaceAll('&amp;', '&');
+    } while (token !== undefined);
+    return names.sort();
+  }
+
+  /** One page of a list. */
+  async #page(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string> {
+    for (let cuts = 0; ; cuts += 1) {
+      const reply = await this.#client.send({method: 'GET', path: this.#root, query, signal});
+      if (reply.kind === 'refused') return '';
+      try {
+        return Buffer.concat(await reply.stream.toArray({signal})).toString('utf8');
+      } catch (error) {
+        signal.throwIfAborted();
+        if (cuts === maxCuts || !isPassingError(error)) throw this.#client.explain(error);
+      }
+    }
+  }
+
+  /** An address that lets whoever has it read one object for so many seconds. It is a secret as long as it works. */
+  presign(key: string, seconds: number): Promise<string> {
+    return this.#client.presign(this.#pathOf(key), seconds);
+  }
+
+  #pathOf(key: string): string {
+    return `${this.#root}/${this.#prefix}${key}`;
+  }
+
+  #refuseMissingBucket(): DroverError {
+    return new DroverError({
+      code: 'not-found',
+      message: `${this.where}: the bucket does not exist`,
+      fix: 'create the bucket, or check endpoint and store:',
+    });
+  }
+}
+
+async function collect(pieces: AsyncGenerator<Buffer, boolean>, key: string): Promise<{readonly there: boolean; readonly bytes: Buffer}> {
+  const kept: Buffer[] = [];
+  let bytes = 0;
+  for (;;) {
+    const step = await pieces.next();
+    if (step.done === true) return {there: step.value, bytes: Buffer.concat(kept)};
+    bytes += step.value.length;
+    if (bytes > maxSmallBytes) {
+      throw new DroverError({code: 'integrity', message: `object ${key} of the bucket is larger than anything drover has put there`});
+    }
+    kept.push(step.value);
+  }
+}
