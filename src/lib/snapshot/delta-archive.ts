@@ -1,3 +1,5 @@
+import fs from 'node:fs/promises';
+import {findPieces, type Piece, type PlainFile} from './file-pieces.js';
 import type {Entry, Manifest} from './manifest.js';
 import {compareBytewise, manifestHeader, renderEntry} from './manifest-text.js';
 import type {ObjectCatalog} from './object-catalog.js';
@@ -64,15 +66,25 @@ export async function* packDelta(options: ArchiveOptions): AsyncGenerator<Buffer
   yield Buffer.concat(parts);
 }
 
-async function* listParts({layout, catalog, content: {hasBase, gone, fresh}}: ArchiveOptions): AsyncGenerator<Buffer> {
-  yield packText('gone', gone.map(renderEntry));
-  yield packText('new', [...(hasBase ? [] : [manifestHeader]), ...fresh.map(renderEntry)]);
+async function* listParts(options: ArchiveOptions): AsyncGenerator<Buffer> {
+  const {layout, catalog, content} = options;
+  const {hasBase, gone, fresh} = content;
+  const old = new Map(gone.map((entry) => [entry.path, entry]));
+  let rebuilt = 0;
+  yield packLines('gone', gone.map(renderEntry));
+  yield packLines('new', [...(hasBase ? [] : [manifestHeader]), ...fresh.map(renderEntry)]);
   for (const entry of fresh) {
     if (entry.kind === 'directory') yield makeTarHeader(`tree/${entry.path}`, {kind: 'directory', mode: 0o755});
   }
   for (const entry of fresh) {
     if (entry.kind !== 'file') continue;
     const {path, digest, size} = entry;
+    const change = await findChange(options, old.get(path), entry);
+    if (change !== undefined) {
+      rebuilt += 1;
+      yield* packPieces(`pieces/${rebuilt}`, path, change);
+      continue;
+    }
     yield makeTarHeader(`tree/${path}`, entry);
     if (size > 0) yield* readObject({layout, catalog, digest, size});
     yield padTar(size);
@@ -83,7 +95,49 @@ async function* listParts({layout, catalog, content: {hasBase, gone, fresh}}: Ar
   yield tarEnd;
 }
 
-function packText(name: string, lines: readonly string[]): Buffer {
+type FileEntry = Extract<Entry, {readonly kind: 'file'}>;
+
+interface Change {
+  readonly target: PlainFile;
+  readonly pieces: readonly Piece[];
+}
+
+/** How a large file comes from what the base has under the same path; undefined where it travels whole. */
+async function findChange({catalog, signal}: ArchiveOptions, old: Entry | undefined, entry: FileEntry): Promise<Change | undefined> {
+  if (old?.kind !== 'file' || old.digest === entry.digest) return undefined;
+  const [base, target] = [old, entry].map(({digest, size}): PlainFile | undefined => {
+    const place = catalog.find(digest);
+    return place?.kind === 'large' ? {file: place.file, digest, size} : undefined;
+  });
+  if (base === undefined || target === undefined) return undefined;
+  const pieces = await findPieces(base, target, signal);
+  return pieces === undefined ? undefined : {target, pieces};
+}
+
+/** `<name>.list`: the path, then `base <offset> <length>` or `bytes <offset> <length>` in order; `<name>.bytes`: what those offsets are in. */
+async function* packPieces(name: string, path: string, {target, pieces}: Change): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  const lines = pieces.map(({from, offset, length}) => {
+    if (from === 'base') return `base ${offset} ${length}`;
+    bytes += length;
+    return `bytes ${bytes - length} ${length}`;
+  });
+  yield packLines(`${name}.list`, [path, ...lines]);
+  yield makeTarHeader(`${name}.bytes`, {kind: 'file', mode: 0o644, size: bytes});
+  const file = await fs.open(target.file);
+  try {
+    for (const {from, offset, length} of pieces) {
+      if (from === 'base') continue;
+      for await (const piece of file.createReadStream({start: offset, end: offset + length - 1, autoClose: false}) as AsyncIterable<Buffer>)
+        yield piece;
+    }
+  } finally {
+    await file.close();
+  }
+  yield padTar(bytes);
+}
+
+function packLines(name: string, lines: readonly string[]): Buffer {
   const text = Buffer.from(lines.map((line) => `${line}\n`).join(''));
   return Buffer.concat([makeTarHeader(name, {kind: 'file', mode: 0o644, size: text.length}), text, padTar(text.length)]);
 }

@@ -1,6 +1,6 @@
 # What this host says of itself. Changes nothing, needs no lease; works before the first push.
 missing=''
-for tool in awk base64 cmp comm cp cut df find flock gzip head ln mkfifo mktemp mv readlink rmdir sed sha256sum sort tail tar tr wc xargs; do
+for tool in awk base64 cmp comm cp cut dd df find flock gzip head ln mkfifo mktemp mv readlink rmdir sed sha256sum sort tail tar tr wc xargs; do
   command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 case $(mv -T "$root/.drover-none" "$root/.drover-none-either" 2>&1) in *option*) missing="$missing mv-T" ;; esac

@@ -69,6 +69,7 @@ for name in gone new; do
   [ -f "$work/delta/$name" ] && [ ! -L "$work/delta/$name" ] || damaged "the delta has no list $name"
   mv "$work/delta/$name" "$work/$name"
 done
+if [ -d "$work/delta/pieces" ] && [ ! -L "$work/delta/pieces" ]; then mv "$work/delta/pieces" "$work/pieces"; fi
 [ -d "$work/delta/tree" ] || mkdir "$work/delta/tree" || damaged 'the delta has no tree'
 [ ! -L "$work/delta/tree" ] && [ "$(ls -A "$work/delta")" = tree ] || damaged 'the delta holds more than lists and a tree'
 chmod 700 "$work/delta/tree"
@@ -91,6 +92,34 @@ paths() {
   awk -F"$tab" -v kinds="$1" 'index(kinds, $2) && $1 != "" {path[++n] = "./" $1} END {for (; n > 0; n--) print path[n]}' "$2" | tr '\n' '\0'
 }
 
+# copy_range FILE OFFSET LENGTH: some dd count in blocks alone; tail is slow with them, and right.
+if [ "$(printf 12345 | dd bs=65536 iflag=skip_bytes,count_bytes,fullblock skip=1 count=2 2>/dev/null)" = 23 ]; then
+  copy_range() { dd if="$1" bs=65536 iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" 2>/dev/null; }
+else
+  copy_range() { tail -c "+$(($2 + 1))" "$1" | head -c "$3"; }
+fi
+
+# rebuild LIST: a large file that changed in places, from the base's and from the bytes that travelled. Its digest is judged later, as that of
+# every file that came; its path and size are those of the manifest, whatever the list says.
+rebuild() {
+  [ -f "$1" ] && [ ! -L "$1" ] && [ -f "${1%.list}.bytes" ] && [ ! -L "${1%.list}.bytes" ] || damaged 'the delta has pieces of no file'
+  IFS= read -r path <"$1"
+  found=$(awk -F"$tab" 'FILENAME == ARGV[1] {if (FNR == 1) path = $0; next} $2 == "f" && $1 == path {print $3 " " $4; exit}' "$1" "$work/fresh")
+  [ -n "$found" ] || damaged "the delta rebuilds a file that the manifest does not have: $path"
+  case $path in
+    */*) mkdir -p "$work/built/${path%/*}" || give_up 18 "cannot write below $state/incoming" ;;
+  esac
+  sed 1d "$1" | while read -r source offset length; do
+    case $offset$length in '' | *[!0-9]*) break ;; esac
+    if [ "$source" = base ]; then
+      copy_range "$root/releases/$base/$path" "$offset" "$length"
+    else
+      copy_range "${1%.list}.bytes" "$offset" "$length"
+    fi
+  done | head -c "${found#* }" >"$work/built/$path" || give_up 15 "cannot rebuild $path; is the disk full?"
+  chmod "${found%% *}" "$work/built/$path"
+}
+
 if [ -n "$base" ]; then
   # From here on the lines come from manifests that have been verified, not from the delta.
   old_links=$state/manifests/$base.links
@@ -99,6 +128,10 @@ if [ -n "$base" ]; then
   comm -23 "$state/manifests/$base" "$work/manifest" >"$work/left"
   comm -13 "$state/manifests/$base" "$work/manifest" >"$work/fresh"
   fresh=$work/fresh
+  mkdir "$work/built" || give_up 18 "cannot write below $state/incoming"
+  for list in "$work"/pieces/*.list; do
+    [ ! -e "$list" ] && [ ! -L "$list" ] || rebuild "$list"
+  done
   mkdir "$work/tree" || give_up 18 "cannot write below $state/incoming"
   link=-l
   cp -a -l "$root/releases/$base/." "$work/tree/" 2>"$work/errors" || {
@@ -125,7 +158,7 @@ if [ -n "$base" ]; then
   [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 rmdir <"$work/names") 2>"$work/errors" ||
     damaged "the base is not what its manifest says: $(head -n 1 "$work/errors")"
   # Where the base is linked, a file that is there already must not be written through: it is the live one.
-  cp -a $link "$work/delta/tree/." "$work/tree/" 2>"$work/errors" || {
+  { cp -a $link "$work/delta/tree/." "$work/tree/" && cp -a $link "$work/built/." "$work/tree/"; } 2>"$work/errors" || {
     words=$(head -n 1 "$work/errors")
     case $words in
       *[Nn]'o space left'* | *'quota exceeded'*) give_up 15 "cannot join the delta and its base: $words" ;;

@@ -1,7 +1,7 @@
 # Prepares to receive one delta. Replies `staged` when the release is here already, else how much of the delta is here and its
 # digest, so that the sender continues from a prefix it has verified.
 [ -n "$id" ] && [ -n "$part" ] && [ -n "$bytes" ] || fail 19 'no id, part or size was given'
-for tool in flock tar gzip sha256sum sort comm awk xargs find cp; do
+for tool in flock tar gzip sha256sum sort comm awk xargs find cp dd head; do
   command -v "$tool" >/dev/null 2>&1 || fail 16 "$tool is missing on this host"
 done
 if [ -n "$run" ]; then
