@@ -1,0 +1,71 @@
+/** `npm run bench:push`: what bringing a tree to many hosts costs, beside what others take for the same. */
+import {mkdirSync, rmSync} from 'node:fs';
+import path from 'node:path';
+import {finishBench, readBenchFlags, type Section, startBench} from './bench-report.js';
+import {holdContest, relate} from './contest.js';
+import {fetchIcons} from './icons.js';
+import {listPeers} from './peers.js';
+import {countWireBytes} from './push-bytes.js';
+import {startFleet} from './push-fleet.js';
+import {growFleet} from './push-growth.js';
+import {changeTwoFiles, listPushers} from './push-peers.js';
+
+const flags = readBenchFlags('push', process.argv.slice(2));
+const {folder, machine} = startBench('push');
+const say = (line: string): boolean => process.stderr.write(`${line}\n`);
+const hostCount = flags.quick ? 4 : 12;
+
+const peers = listPeers([['rsync'], ['tar'], ['zstd']]);
+const before = fetchIcons();
+const work = path.join(folder, 'work');
+rmSync(work, {recursive: true, force: true});
+mkdirSync(work, {recursive: true});
+const fleet = await startFleet(path.join(work, 'fleet'), hostCount);
+try {
+  const after = path.join(work, 'after');
+  changeTwoFiles(before, after);
+  const stage = {fleet, hosts: fleet.hosts, folder: work, before, after};
+  const rows = await holdContest(listPushers(stage, peers), {rounds: flags.quick ? 1 : 3, say});
+  const contest: Section = {
+    title: `A tree of 43,103 files, 19 MB, to ${hostCount} hosts at once`,
+    columns: [
+      {key: 'name', title: 'program'},
+      {key: 'wallS', title: 'wall s', digits: 2},
+      {key: 'cpuS', title: 'operator CPU s', digits: 2},
+      {key: 'rssMb', title: 'peak MB'},
+      {key: 'spread', title: 'spread', digits: 2},
+    ],
+    rows,
+    note: 'Medians; everybody once a round, in turn. All hosts are this machine, through one real sshd. drover builds and compresses its delta in the time, verifies every new file on the host and flushes to the disk; its snapshot was taken before. The others verify and flush nothing.',
+  };
+  const {rows: wire, deltaBytes} = await countWireBytes(stage, peers.has('rsync'));
+  const bytesOf = (name: string): number | undefined => wire.find((row) => row.name === name)?.wireBytes;
+  const bytes: Section = {
+    title: 'Bytes over the wire to one host, two files changed',
+    columns: [
+      {key: 'name', title: 'program'},
+      {key: 'wireBytes', title: 'bytes, both ways'},
+    ],
+    rows: wire,
+    note: `All that TCP carries, SSH and its handshake included. The delta itself is ${deltaBytes.toLocaleString('en-US')} bytes.`,
+  };
+  const growth = await growFleet(path.join(work, 'growth'), {quick: flags.quick, say});
+  const droverBytes = bytesOf('drover two files');
+  finishBench({
+    name: 'push',
+    flags,
+    machine,
+    peers: [...peers.values()],
+    sections: [contest, bytes, growth.section],
+    ratios: [
+      {name: 'delta-wall/rsync', value: relate(rows, 'drover two files', 'rsync two files'), aim: {atMost: 0.2}},
+      {name: 'delta-cpu/rsync', value: relate(rows, 'drover two files', 'rsync two files', 'cpuS'), aim: {atMost: 0.2}},
+      {name: 'delta-bytes-per-host', value: droverBytes === undefined ? undefined : droverBytes / (deltaBytes + 4096), aim: {atMost: 1}},
+      {name: 'first-wall/targz', value: relate(rows, 'drover first', 'tar.gz first'), aim: {atMost: 0.9}},
+      ...growth.ratios,
+    ],
+  });
+} finally {
+  await fleet.stop();
+  rmSync(work, {recursive: true, force: true});
+}
