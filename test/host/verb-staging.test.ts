@@ -167,7 +167,7 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     expect(await readdir(site.at('releases'))).toEqual([]);
   });
 
-  it('gives the same modes under any umask and below a folder that hands on its group', async () => {
+  it('C14: gives the same modes under any umask and below a folder that hands on its group', async () => {
     site = await Site.make(shell);
     const spec: TreeSpec = {'a/f': 'x', 'b/run': {mode: 0o755, text: 'y'}, c: {mode: 0o711}};
     const id = await site.snapshot(spec);

@@ -61,7 +61,7 @@ describe('a snapshot', () => {
     );
   }, 60_000);
 
-  it('has one id whatever the times, the umask, the place and the order of creation', async () => {
+  it('E14: has one id whatever the times, the umask, the place and the order of creation', async () => {
     await withFolder(async (folder) => {
       const make = (at: string, names: readonly string[], mode: number, directoryMode: number, time: Date): void => {
         fs.mkdirSync(`${at}/sub`, {recursive: true});

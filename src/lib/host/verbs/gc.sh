@@ -19,7 +19,7 @@ for folder in "$state"/runs/*; do
 done
 # Newest first by when it was staged, as the journal tells; then what it does not tell of.
 {
-  awk '$4 == "staged" {line[++n] = $5} END {for (; n > 0; n--) if (!seen[line[n]]++) print line[n]}' "$journal"
+  awk -F'[ ]' '$4 == "staged" {line[++n] = $5} END {for (; n > 0; n--) if (!seen[line[n]]++) print line[n]}' "$journal"
   for release in "$root"/releases/*; do
     [ -d "$release" ] && printf '%s\n' "${release##*/}"
   done

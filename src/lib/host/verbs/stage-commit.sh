@@ -25,8 +25,13 @@ give_up() {
   remove_tree "$work"
   fail "$@"
 }
-# damaged WORDS…: another try needs another delta.
+# damaged WORDS…: another try needs another delta. On a full disk nothing is what it should be, not even the words of the tools that failed.
 damaged() {
+  head -c 65536 /dev/zero >"$state/incoming/$part.probe" 2>/dev/null || {
+    rm -f "$state/incoming/$part.probe"
+    give_up 15 "not enough space below $root to unpack the delta"
+  }
+  rm -f "$state/incoming/$part.probe"
   rm -f "$delta"
   give_up 14 "$@"
 }
@@ -59,10 +64,7 @@ esac
 [ -n "$archive" ] || give_up 19 'no size of the archive was given'
 (umask 000 && "$encoding" -dc <"$delta" 2>/dev/null | head -c "$archive" | tar -x -p -o -m -f - -C "$work/delta") 2>"$work/errors" || {
   words=$(grep -v '^tar: Exiting' "$work/errors" | head -n 1)
-  case $words in
-    *[Nn]'o space left'* | *'quota exceeded'*) give_up 15 "cannot unpack the delta: $words" ;;
-    *) damaged "cannot unpack the delta: $words" ;;
-  esac
+  damaged "cannot unpack the delta: $words"
 }
 [ ! -s "$work/errors" ] || damaged "cannot unpack the delta: $(head -n 1 "$work/errors")"
 for name in gone new; do
@@ -160,10 +162,7 @@ if [ -n "$base" ]; then
   # Where the base is linked, a file that is there already must not be written through: it is the live one.
   { cp -a $link "$work/delta/tree/." "$work/tree/" && cp -a $link "$work/built/." "$work/tree/"; } 2>"$work/errors" || {
     words=$(head -n 1 "$work/errors")
-    case $words in
-      *[Nn]'o space left'* | *'quota exceeded'*) give_up 15 "cannot join the delta and its base: $words" ;;
-      *) damaged "cannot join the delta and its base: $words" ;;
-    esac
+    damaged "cannot join the delta and its base: $words"
   }
   awk -F"$tab" 'FILENAME == ARGV[1] {touched[$1]; next} $2 == "d" && $1 in touched' "$work/touched" "$work/manifest" >"$work/folders"
 else
