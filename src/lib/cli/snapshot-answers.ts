@@ -1,8 +1,10 @@
+import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
 import type {App, Project} from '../inventory/app.js';
 import {formatBytes} from '../report/quantity.js';
 import {type Change, diffManifests} from '../snapshot/diff.js';
 import type {Entry} from '../snapshot/manifest.js';
+import type {DamagedObject} from '../snapshot/store.js';
 import type {Answer} from './answer.js';
 import {openStore} from './open-store.js';
 import {describeEntry, describeLabels, describeNote, describeSource, nameOrigins, shortTime} from './record-text.js';
@@ -79,24 +81,43 @@ export async function diffSnapshots(project: Project, app: App, before: string, 
   return {text, json: {schemaVersion: 1, before: one.id, after: other.id, ...diff}, exit: 0};
 }
 
-/** Exit 9 when anything is missing or damaged. */
+/** Exit 9 while anything is missing or damaged; with `roots`, what they hold is brought back first. */
 export async function verifySnapshots(
   project: Project,
-  app: App | undefined,
-  snapshot: string | undefined,
+  {app, snapshot, roots}: {readonly app: App | undefined; readonly snapshot: string | undefined; readonly roots?: readonly string[]},
   signal: AbortSignal,
 ): Promise<Answer> {
   const store = openStore(project);
   const id = snapshot === undefined || app === undefined ? undefined : (await store.resolve(app.name, snapshot)).id;
   const damaged = await store.verify(id, signal);
-  const json = {schemaVersion: 1, ok: damaged.length === 0, damaged};
-  if (damaged.length === 0) return {text: id === undefined ? 'the store is whole\n' : `${shortId(id)} is whole\n`, json, exit: 0};
-  const lines = damaged.map(({digest, why, paths}) => printable(`${digest.slice(0, 16)} ${why}: ${paths.join(', ')}`));
-  return {
-    text: `${lines.join('\n')}\n${damaged.length} objects are missing or damaged; take the snapshot again from its source\n`,
-    json,
-    exit: 9,
-  };
+  if (damaged.length === 0) {
+    const text = id === undefined ? 'the store is whole\n' : `${shortId(id)} is whole\n`;
+    return {text, json: {schemaVersion: 1, ok: true, damaged}, exit: 0};
+  }
+  if (roots === undefined) {
+    const advice = `${damaged.length} objects are missing or damaged; bring them back: drover snapshot verify --repair`;
+    return {text: `${damaged.map(describeDamage).join('\n')}\n${advice}\n`, json: {schemaVersion: 1, ok: false, damaged}, exit: 9};
+  }
+  if (store.repair === undefined)
+    throw new DroverError({
+      code: 'refused',
+      message: 'this store cannot be repaired in place',
+      fix: 'take the snapshot again: drover snapshot',
+    });
+  const {repaired, lost} = await store.repair(damaged, roots, signal);
+  const lines = [
+    ...repaired.map((each) => `repaired ${describeDamage(each)}`),
+    ...lost.map((each) => `lost ${describeDamage(each)}`),
+    lost.length === 0
+      ? `${repaired.length} repaired`
+      : `${repaired.length} repaired, ${lost.length} lost: no source given holds these bytes`,
+  ];
+  const json = {schemaVersion: 1, ok: lost.length === 0, damaged, repaired, lost};
+  return {text: `${lines.join('\n')}\n`, json, exit: lost.length === 0 ? 0 : 9};
+}
+
+function describeDamage({digest, why, paths}: DamagedObject): string {
+  return printable(`${digest.slice(0, 16)} ${why}: ${paths.join(', ')}`);
 }
 
 function addOrigin(entry: Entry, source: string | undefined): Entry & {readonly source?: string} {

@@ -1,5 +1,7 @@
+import {statSync} from 'node:fs';
 import path from 'node:path';
-import type {Project} from '../inventory/app.js';
+import {DroverError} from '../errors/drover-error.js';
+import type {App, Project} from '../inventory/app.js';
 import {loadProject} from '../inventory/project-file.js';
 import type {Answer} from './answer.js';
 import {listenForInterrupt} from './interrupt.js';
@@ -70,10 +72,29 @@ export async function diffSnapshotsOf(appName: string, before: string, after: st
   return diffSnapshots(project, chooseApp(project, appName), before, after);
 }
 
-export async function verifySnapshotsOf(first: string | undefined, second: string | undefined, flags: StoreFlags): Promise<Answer> {
+export async function verifySnapshotsOf(
+  first: string | undefined,
+  second: string | undefined,
+  flags: StoreFlags & {readonly repair: boolean; readonly source?: readonly string[] | undefined},
+): Promise<Answer> {
+  if (flags.source !== undefined && !flags.repair)
+    throw new DroverError({code: 'usage', message: '--source says where to repair from', fix: 'add --repair'});
   const project = await readProject(flags);
   const {app, snapshot} = first === undefined ? {app: undefined, snapshot: undefined} : chooseAppAndSnapshot(project, first, second);
-  return abortable((signal) => verifySnapshots(project, app, snapshot, signal));
+  const apps = app === undefined ? [...project.apps.values()] : [app];
+  const roots = flags.source?.map((root) => path.resolve(root)) ?? apps.flatMap(listRoots);
+  for (const root of flags.source ?? []) requireFolder(root);
+  return abortable((signal) => verifySnapshots(project, {app, snapshot, ...(flags.repair ? {roots} : {})}, signal));
+}
+
+/** The directories that an app's snapshots are made of; what a program makes is not made for this. */
+function listRoots({source}: App): readonly string[] {
+  return source.parts.flatMap((part) => (part.kind === 'directory' ? [part.path] : []));
+}
+
+function requireFolder(root: string): void {
+  if (statSync(root, {throwIfNoEntry: false})?.isDirectory() === true) return;
+  throw new DroverError({code: 'not-found', message: `--source ${root} is not a directory`, fix: 'name the tree to repair from'});
 }
 
 /** Reading and writing a store may be given up at once: it stays whole. */

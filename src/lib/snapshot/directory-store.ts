@@ -8,9 +8,10 @@ import {keepParts, listParts} from './part-files.js';
 import {type Pruned, type PruneOptions, pruneStore} from './prune-store.js';
 import {readManifest} from './read-manifest.js';
 import {listRecords} from './records.js';
+import {type Repair, repairStore} from './repair-store.js';
 import {resolveRecord} from './resolve-record.js';
 import {type SavedSnapshot, type SaveOptions, saveTree} from './save-tree.js';
-import type {Store} from './store.js';
+import type {DamagedObject, Store} from './store.js';
 import {StoreLayout} from './store-layout.js';
 import {holdStore} from './store-lock.js';
 import {verifyAll, verifyObjects} from './verify-store.js';
@@ -22,6 +23,8 @@ export interface DirectoryStore extends Store {
   /** A new, empty, private folder for a tree that is being brought in; whoever asked removes it, or the next save after its process has ended. */
   makeFolder(): Promise<string>;
   save(options: SaveOptions): Promise<SavedSnapshot>;
+  /** Brings back what `verify` found damaged from the trees in `roots`; a store whose objects lie elsewhere has none. */
+  repair?(damaged: readonly DamagedObject[], roots: readonly string[], signal: AbortSignal): Promise<Repair>;
   prune(options: PruneOptions): Promise<Pruned>;
 }
 
@@ -77,6 +80,14 @@ export function openDirectoryStore({path, now}: OpenDirectoryStoreOptions): Dire
         return folder;
       }),
     save: (options) => saveTree(layout, options),
+    repair: (damaged, roots, signal) => {
+      const lock = {directory: layout.folder('locks'), kind: 'save', now, waitMs: lockWaitMs, signal} as const;
+      return layout.guard(() => {
+        layout.prepare(now());
+        catalogs.forget();
+        return holdStore(lock, () => repairStore({layout, damaged, roots, signal}));
+      });
+    },
     prune: (options) => pruneStore(layout, options),
   };
 }
@@ -89,6 +100,12 @@ class CatalogCache {
 
   constructor(layout: StoreLayout) {
     this.#layout = layout;
+  }
+
+  /** A pack that is written anew keeps its name. */
+  forget(): void {
+    this.#catalog?.close();
+    this.#catalog = undefined;
   }
 
   get(): ObjectCatalog {

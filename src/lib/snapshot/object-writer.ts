@@ -102,6 +102,8 @@ export class ObjectWriter {
     const name = path.join(this.#layout.folder('packs'), id);
     if (this.#pack !== undefined) {
       fs.fsyncSync(this.#pack.descriptor);
+      // A damaged pack of the same name may have become anything.
+      if (fs.lstatSync(`${name}.pack`, {throwIfNoEntry: false})?.isDirectory() === true) fs.rmSync(`${name}.pack`, {recursive: true});
       publish(this.#pack.file, `${name}.pack`);
       this.abort();
     }

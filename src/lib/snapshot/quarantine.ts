@@ -37,7 +37,7 @@ export function forgetQuarantined(layout: StoreLayout, names: Iterable<string>):
   const there = new Set(listIfThere(layout.folder('quarantine')));
   if (there.size === 0) return;
   for (const name of names) {
-    if (there.has(name)) fs.rmSync(path.join(layout.folder('quarantine'), name), {force: true});
+    if (there.has(name)) fs.rmSync(path.join(layout.folder('quarantine'), name), {force: true, recursive: true});
   }
 }
 

@@ -26,3 +26,13 @@ export function readManifest(layout: StoreLayout, id: SnapshotId): Manifest {
   }
   return parseManifest(text);
 }
+
+/** As `readManifest`; undefined when it cannot be used. */
+export function tryReadManifest(layout: StoreLayout, id: SnapshotId): Manifest | undefined {
+  try {
+    return readManifest(layout, id);
+  } catch (error) {
+    if (error instanceof DroverError) return undefined;
+    throw error;
+  }
+}

@@ -87,4 +87,6 @@ export interface DamagedObject {
   readonly why: 'missing' | 'truncated' | 'altered' | 'unreadable';
   /** Paths of the snapshots that need it, at most 5. */
   readonly paths: readonly string[];
+  /** Set for a manifest, a record or a delta: its own path in the store. */
+  readonly file?: string;
 }

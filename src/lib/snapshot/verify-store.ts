@@ -6,7 +6,7 @@ import type {Digest, Manifest, SnapshotId} from './manifest.js';
 import type {ObjectCatalog} from './object-catalog.js';
 import {checkObject} from './object-reader.js';
 import {setAside} from './quarantine.js';
-import {readManifest} from './read-manifest.js';
+import {tryReadManifest} from './read-manifest.js';
 import {readSealed} from './records.js';
 import type {DamagedObject} from './store.js';
 import type {StoreLayout} from './store-layout.js';
@@ -53,13 +53,16 @@ export async function verifyAll(options: VerifyOptions): Promise<readonly Damage
   const damaged: DamagedObject[] = [];
   const manifests: Manifest[] = [];
   for (const name of listIfThere(layout.folder('snapshots'))) {
-    const manifest = tryRead(() => readManifest(layout, name as SnapshotId));
-    if (manifest === undefined) damaged.push(alteredFile(name, `snapshots/${name}`));
+    const manifest = tryReadManifest(layout, name as SnapshotId);
+    if (manifest === undefined) damaged.push(damagedFile(name, `snapshots/${name}`));
     else manifests.push(manifest);
   }
+  const known = new Set(manifests.map(({id}) => id).concat(damaged.map(({digest}) => digest as string as SnapshotId)));
   for (const name of listIfThere(layout.folder('records'))) {
-    if (tryRead(() => readSealed(path.join(layout.folder('records'), name))) === undefined)
-      damaged.push(alteredFile(name, `records/${name}`));
+    if (!isWhole(path.join(layout.folder('records'), name))) damaged.push(damagedFile(name, `records/${name}`));
+    const id = name.slice(0, 64) as SnapshotId;
+    if (!known.has(id)) damaged.push(damagedFile(id, `snapshots/${id}`, 'missing'));
+    known.add(id);
   }
   damaged.push(...(await verifyDeltas(options)));
   return [...damaged, ...(await verifyObjects(options, manifests))];
@@ -70,20 +73,20 @@ async function verifyDeltas({layout, signal}: VerifyOptions): Promise<readonly D
   for (const name of listIfThere(layout.folder('deltas'))) {
     const key = parseDeltaName(name);
     if (key === undefined || key.isRecord || (await findDelta(layout, key, signal)) !== undefined) continue;
-    damaged.push(alteredFile(key.snapshot, path.relative(layout.root, nameDelta(layout, key))));
+    damaged.push(damagedFile(key.snapshot, path.relative(layout.root, nameDelta(layout, key))));
   }
   return damaged;
 }
 
-function alteredFile(name: string, file: string): DamagedObject {
-  return {digest: name.slice(0, 64) as Digest, why: 'altered', paths: [file]};
+function damagedFile(name: string, file: string, why: DamagedObject['why'] = 'altered'): DamagedObject {
+  return {digest: name.slice(0, 64) as Digest, why, paths: [file], file};
 }
 
-function tryRead<Result>(read: () => Result): Result | undefined {
+function isWhole(record: string): boolean {
   try {
-    return read();
+    return readSealed(record) !== undefined;
   } catch (error) {
-    if (error instanceof DroverError) return undefined;
+    if (error instanceof DroverError) return false;
     throw error;
   }
 }
