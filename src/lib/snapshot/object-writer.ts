@@ -155,7 +155,9 @@ function* nameCopies(id: string, index: PackIndex): Generator<string, void> {
   for (const {digest} of index) yield nameQuarantined(digest, id);
 }
 
-/** Copies exactly `size` bytes; undefined when the source has fewer or more. */
+const zeros = Buffer.alloc(chunkBytes);
+
+/** Copies exactly `size` bytes; undefined when the source has fewer or more. Where there is nothing but zeros the copy gets a hole. */
 async function copyHashed(
   source: fs.promises.FileHandle,
   target: fs.promises.FileHandle,
@@ -168,13 +170,23 @@ async function copyHashed(
   let {bytesRead} = await source.read(front, 0, chunkBytes, null);
   while (bytesRead > 0) {
     signal.throwIfAborted();
+    const at = total;
     total += bytesRead;
     if (total > size) return undefined;
     const piece = front.subarray(0, bytesRead);
-    const work = Promise.all([source.read(back, 0, chunkBytes, null), target.writeFile(piece)]);
+    const isHole = piece.equals(zeros.subarray(0, bytesRead));
+    const work = Promise.all([source.read(back, 0, chunkBytes, null), isHole ? undefined : writeAt(target, piece, at)]);
     digest.update(piece);
     [{bytesRead}] = await work;
     [front, back] = [back, front];
   }
-  return total === size ? (digest.digest('hex') as Digest) : undefined;
+  if (total !== size) return undefined;
+  await target.truncate(size);
+  return digest.digest('hex') as Digest;
+}
+
+async function writeAt(target: fs.promises.FileHandle, piece: Buffer, at: number): Promise<void> {
+  for (let written = 0; written < piece.length; ) {
+    written += (await target.write(piece, written, piece.length - written, at + written)).bytesWritten;
+  }
 }

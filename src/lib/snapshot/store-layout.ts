@@ -94,13 +94,22 @@ export class StoreLayout {
       if (reason === undefined || !at.startsWith(this.root)) throw error;
       throw new DroverError({
         code: 'invalid-file',
-        message: `the store ${this.root} cannot be written: ${reason[0]} (${code})`,
+        message: `the store ${this.root} cannot be written: ${code === 'ENOSPC' ? nameShortage(this.root) : reason[0]} (${code})`,
         file: at,
         fix: reason[1],
       });
     }
   }
 }
+
+/** The system has one code for both shortages; what was in hand has been removed again by the time it is asked. */
+function nameShortage(place: string): string {
+  const {files, ffree, bavail, bsize} = fs.statfsSync(place);
+  return files > 0 && ffree < fewInodes && bavail * bsize > muchSpaceBytes ? 'no inodes left' : 'no space left';
+}
+
+const fewInodes = 16;
+const muchSpaceBytes = 1024 * 1024;
 
 const unwritable: Readonly<Record<string, readonly [reason: string, fix: string]>> = {
   EACCES: ['permission denied', 'make it writable for you, or name another store'],
