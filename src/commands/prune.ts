@@ -9,7 +9,8 @@ export default class Prune extends BaseCommand {
   static override description =
     `A snapshot stays when any rule keeps it: the newest of each app, younger than some days, with a label. Every host of the apps is
 asked first, and what it holds stays too: live, earlier and staged releases, and those of unfinished runs. A host that does not answer is
-a refusal, unless it is named with a reason. Snapshots of apps that the project does not know stay. Killed at any point, the store is whole.
+a refusal, unless it is named with a reason. Snapshots of apps that the project does not know stay. With a bucket, only what lies on this machine goes:
+what a team shares is not removed from here. Killed at any point, the store is whole.
 
 Exit status: 0 pruned; 4 a host could not be asked, or somebody is saving; 9 a manifest that stays is damaged; 130 interrupted.`;
   static override examples = [
