@@ -6,6 +6,7 @@ import {chooseAppAndSnapshot, chooseHosts, loadBoth} from '../lib/cli/load-proje
 import {openStore} from '../lib/cli/open-store.js';
 import {limitApp, rateFlags} from '../lib/cli/rate-flags.js';
 import {dryRunFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
+import {sendVia, viaFlag} from '../lib/cli/via-flag.js';
 import {pushApp} from '../lib/operations/push-app.js';
 
 export default class Push extends BaseCommand {
@@ -20,18 +21,19 @@ Exit status: 0 all hosts have it; 6 none could be reached; 8 some failed; 130 in
     'drover push content 9c21f0a --silo eu',
     'drover push --hosts "web[01-12]" --concurrency 12',
     'drover push content --all --rate host=20M,run=200M',
+    'drover push content --all --via store',
   ];
   static override args = {
     app: Args.string({description: 'the app; may be left out when the project has one'}),
     snapshot: Args.string({description: 'id, start of an id, or latest', default: undefined}),
   };
-  static override flags = {...projectFlags, ...selectionFlags, ...fanOutFlags, ...rateFlags, ...dryRunFlags};
+  static override flags = {...projectFlags, ...selectionFlags, ...fanOutFlags, ...rateFlags, ...dryRunFlags, via: viaFlag};
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Push);
     const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
-    const app = limitApp(named, flags.rate);
+    const app = sendVia(limitApp(named, flags.rate), flags.via, project);
     const hosts = chooseHosts(inventory, flags, app);
     const store = openStore(project);
     return conductRun({

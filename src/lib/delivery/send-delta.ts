@@ -43,17 +43,9 @@ export async function sendDelta(options: SendOptions): Promise<Sent> {
     shape = asFast,
     totalMs = boundTransfer({bytes: delta.bytes, concurrency: 1}),
   } = options;
-  const request: StageRequest = {
-    id: delta.snapshot,
-    base: delta.base,
-    delta,
-    unpackedBytes,
-    files: delta.files,
-    ...(run === undefined ? {} : {run}),
-  };
-  const offer = await host.stageOpen(request);
-  if (offer.kind === 'staged') return {kind: 'unchanged'};
-  const offset = offer.bytes > 0 && (await prefixDigest(delta.path, offer.bytes)) === offer.digest ? offer.bytes : 0;
+  const request = describeStage({delta, unpackedBytes, run});
+  const offset = await openPart(host, request, delta);
+  if (offset === 'staged') return {kind: 'unchanged'};
   if (offset < delta.bytes || delta.bytes === 0) {
     let sent = offset;
     onProgress(sent);
@@ -79,6 +71,22 @@ export async function sendDelta(options: SendOptions): Promise<Sent> {
 }
 
 const asFast = (source: Readable): Readable => source;
+
+/** What a host is asked to stage, whatever the way. */
+export function describeStage({
+  delta,
+  unpackedBytes,
+  run,
+}: Pick<SendOptions, 'delta' | 'unpackedBytes'> & {run: SendOptions['run'] | undefined}): StageRequest {
+  return {id: delta.snapshot, base: delta.base, delta, unpackedBytes, files: delta.files, ...(run === undefined ? {} : {run})};
+}
+
+/** How much of the delta the host has for sure, after its part was compared with ours; `staged` when it has the release. */
+export async function openPart(host: HostApp, request: StageRequest, delta: Delta): Promise<number | 'staged'> {
+  const offer = await host.stageOpen(request);
+  if (offer.kind === 'staged') return 'staged';
+  return offer.bytes > 0 && (await prefixDigest(delta.path, offer.bytes)) === offer.digest ? offer.bytes : 0;
+}
 
 async function prefixDigest(file: string, bytes: number): Promise<string> {
   const hash = createHash('sha256');

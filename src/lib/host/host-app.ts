@@ -121,6 +121,23 @@ export class HostApp {
     return Number(/^size (\d+)$/m.exec(body)?.[1] ?? request.delta.bytes);
   }
 
+  /**
+   * As `stagePut`, but the host fetches by itself, with curl, what `config` says in curl's own words. The config holds a secret: it travels on
+   * standard input. Fails `unfetched` when curl is missing or could not.
+   */
+  async stageFetch(request: StageRequest, offset: number, config: string, timeouts: {idleMs: number; totalMs: number}): Promise<number> {
+    const body = await callVerb(this.link, {
+      verb: 'stage-fetch',
+      values: {root: this.root, part: partName(request), offset, bytes: request.delta.bytes},
+      payload: config,
+      signal: this.signal,
+      idleTimeoutMs: timeouts.idleMs,
+      totalTimeoutMs: timeouts.totalMs,
+      maxReplyBytes: 64 * 1024 * 1024,
+    });
+    return Number(/^size (\d+)$/m.exec(body)?.[1] ?? request.delta.bytes);
+  }
+
   /** Unpacks, verifies and renames into place. `links` are the app's links, path in the release -> path below the root. */
   async stageCommit(request: StageRequest, links: Readonly<Record<string, string>>): Promise<void> {
     const {id, base, delta, run} = request;

@@ -13,6 +13,7 @@ export type VerbName =
   | 'renew'
   | 'revert'
   | 'stage-commit'
+  | 'stage-fetch'
   | 'stage-open'
   | 'stage-put'
   | 'switch'

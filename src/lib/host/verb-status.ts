@@ -2,6 +2,7 @@ import type {ErrorCode} from '../errors/codes.js';
 
 /** What a verb's own exit status means; the verbs (`verbs/*.sh`) and this table are one vocabulary. */
 export const verbStatus = {
+  9: {name: 'unfetched', code: 'unreachable'},
   10: {name: 'leased', code: 'leased'},
   11: {name: 'fenced', code: 'leased'},
   12: {name: 'conflict', code: 'refused'},

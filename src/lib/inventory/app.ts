@@ -53,7 +53,7 @@ export type SourcePart = {readonly name: string; readonly at?: string} & (
 
 /** How a delta reaches hosts. */
 export interface PushSettings {
-  readonly via: 'direct';
+  readonly via: 'direct' | 'store';
   readonly rate?: PushRate;
 }
 

@@ -20,6 +20,18 @@ function placeWarm(warm: WarmSettings, folder: string): WarmSettings {
   return warm.from.kind === 'file' ? {...warm, from: {kind: 'file', path: path.resolve(folder, warm.from.path)}} : warm;
 }
 
+/** Hosts can fetch from a bucket alone. */
+function refuseNoBucket(source: Source, {apps, store}: ProjectInput): void {
+  if (typeof store === 'object') return;
+  const through = Object.keys(apps).filter((name) => apps[name]?.push?.via === 'store');
+  const fix = 'name one, store: s3://bucket/prefix, or send directly';
+  throwProblems(
+    through.map((name) =>
+      source.problem('value', ['apps', name, 'push', 'via'], 'via "store" needs a bucket, and the store is a directory', fix),
+    ),
+  );
+}
+
 /** Snapshots of a bucket pass through the directory that is the store where nothing is said. */
 function placeStore(store: ProjectInput['store'], folder: string): Project['store'] {
   const local = path.resolve(folder, '.drover/store');
@@ -65,6 +77,7 @@ export async function loadProject(file: string, {signal}: {signal: AbortSignal})
     whenEmpty: {message: `project file ${shown} is empty`, fix: 'it needs at least one app'},
   });
   const input = parseProject(source);
+  refuseNoBucket(source, input);
   const folder = path.dirname(path.resolve(file));
   const apps = source.keysAt(['apps']).flatMap((key): [AppName, App][] => {
     const name = parseAppName(key);

@@ -12,6 +12,9 @@ const rateSchema = mapField({
 });
 
 export const pushSchema = mapField({
-  via: choiceField(['direct'], {description: 'Straight to every host', default: 'direct'}).optional(),
+  via: choiceField(['direct', 'store'], {
+    description: 'Straight to every host, or once into the bucket of store:, from where hosts fetch it',
+    default: 'direct',
+  }).optional(),
   rate: rateSchema.meta({description: 'Limits on transfers, shared fairly; none where nothing is said'}).optional(),
 }).transform(({via = 'direct', rate}): PushSettings => ({via, ...(rate === undefined ? {} : {rate})}));

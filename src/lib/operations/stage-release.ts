@@ -1,5 +1,5 @@
 import {RateShaper} from '../delivery/rate-shaper.js';
-import {type Sent, sendDelta} from '../delivery/send-delta.js';
+import {type SendOptions, type Sent, sendDelta} from '../delivery/send-delta.js';
 import {boundTransfer} from '../delivery/transfer-bound.js';
 import {createTransferMeter} from '../delivery/transfer-meter.js';
 import type {Problem} from '../errors/drover-error.js';
@@ -12,6 +12,7 @@ import type {Host} from '../inventory/host.js';
 import {canEncode, type Encoding} from '../snapshot/delta-encoding.js';
 import type {SnapshotId} from '../snapshot/manifest.js';
 import type {Store} from '../snapshot/store.js';
+import {BucketShelf} from './bucket-shelf.js';
 import {DeltaShelf, type DeltaWish} from './delta-shelf.js';
 import {runStep, useHost} from './on-host.js';
 import type {World} from './world.js';
@@ -55,11 +56,12 @@ export async function stageRelease(world: World, options: StageOptions): Promise
       }).length,
   );
   const shaper = openShaper(world, app);
+  const bucket = app.push?.via === 'store' ? new BucketShelf(world, store) : undefined;
   const outcomes = await fanOut(
     hosts,
     async (host): Promise<Sent> => {
       if (!lacks(host) && (await proveRelease(world, options, host))) return {kind: 'unchanged'};
-      return stageHost(world, {...options, host, shelf, shaper, wish: wishes.get(host.name) ?? plainWish});
+      return stageHost(world, {...options, host, shelf, shaper, bucket, wish: wishes.get(host.name) ?? plainWish});
     },
     {
       concurrency: world.concurrency,
@@ -102,19 +104,22 @@ async function stageHost(
     shelf,
     shaper,
     wish,
+    bucket,
     run,
+    states,
   }: StageOptions & {
     readonly host: Host;
     readonly shelf: DeltaShelf;
     readonly shaper: RateShaper;
     readonly wish: DeltaWish;
+    readonly bucket: BucketShelf | undefined;
   },
 ): Promise<Sent> {
   const {base} = wish;
   const send = async (from: DeltaWish): Promise<Sent> => {
     const delta = await shelf.take(from);
-    return useHost(world, host, app, (on) =>
-      sendDelta({
+    return useHost(world, host, app, (on) => {
+      const options: SendOptions = {
         host: on,
         delta,
         unpackedBytes: delta.unpackedBytes,
@@ -127,8 +132,12 @@ async function stageHost(
         }),
         shape: (source) => shaper.shape(source, host),
         totalMs: boundTransfer({bytes: delta.bytes, rate: app.push?.rate, concurrency: world.concurrency}),
-      }),
-    );
+      };
+      const rate = app.push?.rate?.host;
+      return bucket === undefined
+        ? sendDelta(options)
+        : bucket.bring(states.get(host.name), {...options, ...(rate === undefined ? {} : {rate})});
+    });
   };
   return runStep(world, {
     host,
