@@ -22,6 +22,7 @@ import type {Answer} from './answer.js';
 import {HeldSink} from './held-sink.js';
 import {type Interrupt, listenForInterrupt} from './interrupt.js';
 import {PlanOnly} from './plan-only.js';
+import {shareRun} from './shared-history.js';
 import {runtimeDirectory, stateDirectory} from './state-directory.js';
 import {inspectTerminal, type Terminal} from './terminal.js';
 
@@ -159,6 +160,7 @@ async function finish(
   } finally {
     await links.closeAll();
     for (const undelivered of await sinks.close()) process.stderr.write(`warning: ${undelivered}\n`);
+    await shareRun(world.project, {run: world.run, journal: sinks.journal?.file});
     interrupt.dispose();
   }
 }

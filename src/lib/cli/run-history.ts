@@ -1,17 +1,22 @@
 import {writeFile} from 'node:fs/promises';
 import {listRuns, readRun, resolveRun} from '../events/journal.js';
+import {loadProject} from '../inventory/project-file.js';
 import {renderHtml} from '../report/html-timeline.js';
 import {summarize} from '../report/json-summary.js';
 import {foldEvents} from '../report/run-model.js';
 import {renderSummary} from '../report/summary.js';
 import {renderTable} from '../report/table.js';
 import type {Answer} from './answer.js';
+import {fetchRuns} from './shared-history.js';
 import {stateDirectory} from './state-directory.js';
 import {inspectTerminal} from './terminal.js';
 
-/** `drover history`: the runs recorded on this machine, newest first. */
-export async function listHistory(limit: number, env: NodeJS.ProcessEnv): Promise<Answer> {
-  const runs = [...(await listRuns(stateDirectory(env)))].sort((a, b) => (a.run < b.run ? 1 : -1)).slice(0, limit);
+/** `drover history`: the runs recorded on this machine, or, with a project file, those that its team shares; newest first. */
+export async function listHistory(limit: number, env: NodeJS.ProcessEnv, sharedBy?: string): Promise<Answer> {
+  const own = stateDirectory(env);
+  const project = sharedBy === undefined ? undefined : await loadProject(sharedBy, {signal: AbortSignal.timeout(60_000)});
+  const folder = project === undefined ? own : await fetchRuns(project, own, limit, env);
+  const runs = [...(await listRuns(folder))].sort((a, b) => (a.run < b.run ? 1 : -1)).slice(0, limit);
   const terminal = inspectTerminal(env);
   const text = renderTable({
     columns: [
