@@ -3,6 +3,7 @@ import type {Answer} from '../lib/cli/answer.js';
 import {approvePlan} from '../lib/cli/approve-plan.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
+import {embargoFlags, readEmbargoFlag} from '../lib/cli/embargo-flags.js';
 import {chooseAppAndSnapshot, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
 import {limitApp, rateFlags} from '../lib/cli/rate-flags.js';
@@ -36,6 +37,7 @@ attention; 130 interrupted, resumable.`;
     ...rateFlags,
     ...approvalFlags,
     ...skipFlags,
+    ...embargoFlags,
     'plan-only': Flags.boolean({description: 'show the plan and its digest, change nothing', helpGroup: 'RUN'}),
     plan: Flags.string({description: 'go on only if the plan has this digest', helpValue: 'DIGEST', helpGroup: 'RUN'}),
   };
@@ -43,6 +45,7 @@ attention; 130 interrupted, resumable.`;
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Deploy);
     const skip = readSkips(flags);
+    const ignoreEmbargo = readEmbargoFlag(flags);
     const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
     const app = limitApp(named, flags.rate);
@@ -62,6 +65,7 @@ attention; 130 interrupted, resumable.`;
           snapshot,
           hosts,
           skip,
+          ignoreEmbargo,
           balancer: openAppBalancer(conducted.world, app),
           approve: approvePlan(conducted, app, {yes: flags.yes, planOnly: flags['plan-only'], digest: flags.plan}),
         }),

@@ -3,7 +3,9 @@ import type {Answer} from '../lib/cli/answer.js';
 import {approvePlan} from '../lib/cli/approve-plan.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
+import {embargoFlags, readEmbargoFlag} from '../lib/cli/embargo-flags.js';
 import {chooseApp, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
+import {openStore} from '../lib/cli/open-store.js';
 import {readReleasePrefix} from '../lib/cli/release-prefix.js';
 import {approvalFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
@@ -27,6 +29,7 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
     ...selectionFlags,
     ...fanOutFlags,
     ...approvalFlags,
+    ...embargoFlags,
     to: Flags.string({description: 'this release instead of the last healthy one', helpValue: 'RELEASE', helpGroup: 'RUN'}),
     'plan-only': Flags.boolean({description: 'show the plan and its digest, change nothing', helpGroup: 'RUN'}),
     plan: Flags.string({description: 'go on only if the plan has this digest', helpValue: 'DIGEST', helpGroup: 'RUN'}),
@@ -35,6 +38,7 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Rollback);
     const to = readReleasePrefix(flags.to);
+    const ignoreEmbargo = readEmbargoFlag(flags);
     const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const app = chooseApp(project, args.app);
     const hosts = chooseHosts(inventory, flags, app);
@@ -49,6 +53,8 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
         rollbackApp(conducted.world, {
           app,
           to,
+          openStore: () => openStore(project),
+          ignoreEmbargo,
           hosts,
           balancer: openAppBalancer(conducted.world, app),
           approve: approvePlan(conducted, app, {yes: flags.yes, planOnly: flags['plan-only'], digest: flags.plan}),

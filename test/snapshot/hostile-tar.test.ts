@@ -275,6 +275,24 @@ describe('unpackTar() takes', () => {
     });
   });
 
+  it('a file whose long name was cut after a slash, for what it is', async () => {
+    await withFolder(async (folder) => {
+      const cut = {name: `${'d/'.repeat(49)}d/`, magic: 'ustar  \0'};
+      await unpack(
+        folder,
+        forgeTar(
+          {name: 'L', type: 'L', text: `${cut.name}a\0`},
+          {...cut, text: forgeEntry({name: '../evil'})},
+          {name: 'L', type: 'L', text: `${cut.name}b\0`},
+          cut,
+        ),
+      );
+      expect(fs.readdirSync(folder)).toEqual(['work']);
+      expect(fs.statSync(`${folder}/work/tree/${cut.name}a`).size).toBe(512);
+      expect(fs.statSync(`${folder}/work/tree/${cut.name}b`).isFile()).toBe(true);
+    });
+  });
+
   it('what lies below a path alone', async () => {
     await withFolder(async (folder) => {
       await unpack(folder, forgeTar({name: 'dist/', type: '5', mode: 0o755}, {name: 'dist/f', text: 'x'}, {name: 'district', text: 'y'}), {

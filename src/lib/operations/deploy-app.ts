@@ -9,6 +9,7 @@ import {chooseSnapshot} from './choose-snapshot.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {renderPlan} from './plan-text.js';
 import {type FleetReport, findUnfit, readFleet} from './read-fleet.js';
+import {refuseEmbargo} from './refuse-embargo.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {stageRelease} from './stage-release.js';
@@ -23,6 +24,8 @@ export interface DeployOptions {
   readonly balancer: Balancer;
   /** Steps that the operator left out by name, with a reason. */
   readonly skip: ReadonlySet<MoveStep>;
+  /** The embargo of the snapshot does not hold, for the run's reason. */
+  readonly ignoreEmbargo: boolean;
   /** Sees the plan before anything changes; false ends the run without a change. */
   readonly approve: (plan: RolloutPlan) => Promise<boolean>;
 }
@@ -53,6 +56,7 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   });
   const fleet = await readFleet(world, app, hosts);
   const snapshot = await chooseSnapshot(store, app, options.snapshot, fleet.states);
+  await refuseEmbargo(world, {app, store, snapshots: [snapshot], whenMs: startedMs, ignored: options.ignoreEmbargo});
   refuseUnfit(fleet, app, hosts);
   refuseLeased(fleet);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));

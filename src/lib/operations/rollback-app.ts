@@ -4,11 +4,13 @@ import {type HostState, provenReleases, rollbackTarget} from '../host/host-state
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
+import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {orderHosts, refuseBalancer, refuseLeased} from './deploy-app.js';
 import {runStep, useHost} from './on-host.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {findUnfit, readFleet} from './read-fleet.js';
+import {refuseEmbargo} from './refuse-embargo.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import type {World} from './world.js';
@@ -17,6 +19,10 @@ export interface RollbackOptions {
   readonly app: App;
   /** A release, or the start of its id; undefined: what each host's own journal calls good before the live one. */
   readonly to: string | undefined;
+  /** Asked for when `to` names a release: a rollback to what was good needs no store. */
+  readonly openStore: () => Store;
+  /** The embargo of a release named by `to` does not hold, for the run's reason. */
+  readonly ignoreEmbargo: boolean;
   readonly hosts: readonly Host[];
   readonly balancer: Balancer;
   readonly approve: (plan: RolloutPlan) => Promise<boolean>;
@@ -54,6 +60,10 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   const moving = targets.flatMap(({host, target}) =>
     target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : [],
   );
+  if (to !== undefined) {
+    const snapshots = moving.map((each) => each.to);
+    await refuseEmbargo(world, {app, store: options.openStore(), snapshots, whenMs: startedMs, ignored: options.ignoreEmbargo});
+  }
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);

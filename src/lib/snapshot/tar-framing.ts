@@ -1,4 +1,4 @@
-import {BadHeader, decodeName, explainType, readHeader, readPaxRecords, type TarHeader} from './tar-header.js';
+import {BadHeader, decodeName, explainType, forgetName, readHeader, readPaxRecords, type TarHeader} from './tar-header.js';
 import {refuseTar, type TarLimits} from './tar-problem.js';
 
 const blockBytes = 512;
@@ -39,7 +39,7 @@ export async function* checkFraming(
         held = [];
         heldBytes = 0;
         wanted = frame.take(whole);
-        yield whole;
+        yield frame.isNamed ? forgetName(whole) : whole;
       }
     }
     frame.end(heldBytes);
@@ -52,6 +52,8 @@ export async function* checkFraming(
 class Frame {
   /** What follows of the content of an entry, with the zeros that fill its last block. */
   contentBytes = 0;
+  /** What was taken last is the header of an entry that was named before it. */
+  isNamed = false;
   fix = 'make the archive again';
   readonly #limits: TarLimits;
   #entries = 0;
@@ -68,6 +70,7 @@ class Frame {
 
   /** Takes a header or the text of an extended one; how many bytes the next one has. */
   take(block: Buffer): number {
+    this.isNamed = false;
     if (this.#extended !== undefined) {
       this.#takeText(this.#extended, block.subarray(0, this.#extended.size));
       this.#extended = undefined;
@@ -79,7 +82,7 @@ class Frame {
       return blockBytes;
     }
     if (this.#zeroBlocks > 0) throw new BadHeader('goes on after its end');
-    return this.#takeHeader(readHeader(block));
+    return this.#takeHeader(readHeader(block, {path: this.#said.get('path'), linkpath: this.#said.get('linkpath')}));
   }
 
   /** The archive has no more bytes. */
@@ -91,7 +94,7 @@ class Frame {
     const refused = explainType(header.type);
     if (refused !== undefined) {
       this.fix = refused.fix;
-      throw new BadHeader(`holds ${JSON.stringify(this.#said.get('path') ?? header.name)}, which ${refused.what}`);
+      throw new BadHeader(`holds ${JSON.stringify(header.name)}, which ${refused.what}`);
     }
     if (`${describing}g`.includes(header.type)) {
       if (header.size > maxHeaderBytes) throw new BadHeader(`has a header of ${header.size} bytes`);
@@ -102,6 +105,7 @@ class Frame {
     }
     const size = Number(this.#said.get('size') ?? header.size);
     if (size > 0 && header.type !== '0') throw new BadHeader(`holds ${JSON.stringify(header.name)}, which is no file but has a size`);
+    this.isNamed = this.#said.has('path');
     this.#entries += 1;
     this.#bytes += size;
     this.#said = new Map();

@@ -22,6 +22,16 @@ const kinds: Readonly<Record<string, string>> = {
 
 const fixes: Readonly<Record<string, string>> = {'1': 'make it with: tar --hard-dereference', S: 'make it without --sparse'};
 
+/** Types of headers that tell of other entries. */
+const extended = 'xgLK';
+/** Where mode, owner, group and time stand. */
+const numbers = [
+  [100, 8],
+  [108, 8],
+  [116, 8],
+  [136, 12],
+] as const;
+
 /** Why an entry of this type cannot be taken, with the next step; undefined when it can. */
 export function explainType(type: string): {readonly what: string; readonly fix: string} | undefined {
   if ('025xgLK'.includes(type)) return undefined;
@@ -57,27 +67,44 @@ function readNumber(block: Buffer, start: number, length: number): number {
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
 
-/** Reads one block of 512 bytes that is not all zeros; throws `BadHeader`. */
-export function readHeader(block: Buffer): TarHeader {
+function sumHeader(block: Buffer): number {
   let sum = 8 * 32;
   for (const [index, byte] of block.entries()) if (index < 148 || index >= 156) sum += byte;
-  if (readNumber(block, 148, 8) !== sum) throw new BadHeader('is damaged: the checksum of a header does not match');
+  return sum;
+}
+
+/** Names that a header before this one has told: its own are what fitted, cut anywhere. */
+export interface ToldNames {
+  readonly path: string | undefined;
+  readonly linkpath: string | undefined;
+}
+
+/** Reads one block of 512 bytes that is not all zeros; throws `BadHeader`. */
+export function readHeader(block: Buffer, told: ToldNames): TarHeader {
+  if (readNumber(block, 148, 8) !== sumHeader(block)) throw new BadHeader('is damaged: the checksum of a header does not match');
   const magic = block.toString('latin1', 257, 263);
   if (magic !== 'ustar\0' && magic !== 'ustar ') throw new BadHeader('is in a format from before POSIX');
-  const prefix = magic === 'ustar\0' ? decodeName(readText(block, 345, 155)) : '';
-  const last = decodeName(readText(block, 0, 100));
-  decodeName(readText(block, 157, 100));
-  for (const [start, length] of [
-    [100, 8],
-    [108, 8],
-    [116, 8],
-    [136, 12],
-  ] as const)
-    readNumber(block, start, length);
+  for (const [start, length] of numbers) readNumber(block, start, length);
+  const size = readNumber(block, 124, 12);
   const flag = block.toString('latin1', 156, 157);
-  const name = prefix === '' ? last : `${prefix}/${last}`;
-  const type = flag === '\0' || flag === '0' ? (name.endsWith('/') ? '5' : '0') : flag;
-  return {type, size: readNumber(block, 124, 12), name};
+  if (extended.includes(flag)) return {type: flag, size, name: ''};
+  const prefix = magic === 'ustar\0' && told.path === undefined ? decodeName(readText(block, 345, 155)) : '';
+  const own = told.path ?? decodeName(readText(block, 0, 100));
+  if (told.linkpath === undefined) decodeName(readText(block, 157, 100));
+  const name = prefix === '' ? own : `${prefix}/${own}`;
+  const isOldFolder = told.path === undefined && name.endsWith('/');
+  return {type: flag === '\0' || flag === '0' ? (isOldFolder ? '5' : '0') : flag, size, name};
+}
+
+/**
+ * A copy of a header without its own name, for an entry that has a longer one: a name that was cut after a slash would make
+ * `tar-stream` take a file for a folder, and its content for headers.
+ */
+export function forgetName(block: Buffer): Buffer {
+  const copy = Buffer.from(block);
+  copy.fill(0, 0, 100).fill(0, 345, 500).write('-', 0, 'latin1');
+  copy.write(`${sumHeader(copy).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return copy;
 }
 
 /** The records of a pax header, strictly: lengths that add up, UTF-8, each key once. */
