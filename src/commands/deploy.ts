@@ -6,9 +6,9 @@ import {conductRun} from '../lib/cli/conduct-run.js';
 import {embargoFlags, readEmbargoFlag} from '../lib/cli/embargo-flags.js';
 import {chooseAppAndSnapshot, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
-import {limitApp, rateFlags} from '../lib/cli/rate-flags.js';
 import {approvalFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {readSkips, skipFlags} from '../lib/cli/skip-flags.js';
+import {adjustApp, transferFlags} from '../lib/cli/transfer-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
 import {deployApp} from '../lib/operations/deploy-app.js';
 
@@ -34,7 +34,7 @@ attention; 130 interrupted, resumable.`;
     ...projectFlags,
     ...selectionFlags,
     ...fanOutFlags,
-    ...rateFlags,
+    ...transferFlags,
     ...approvalFlags,
     ...skipFlags,
     ...embargoFlags,
@@ -48,7 +48,7 @@ attention; 130 interrupted, resumable.`;
     const ignoreEmbargo = readEmbargoFlag(flags);
     const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
-    const app = limitApp(named, flags.rate);
+    const app = adjustApp(named, flags);
     const hosts = chooseHosts(inventory, flags, app);
     const store = openStore(project);
     return conductRun({

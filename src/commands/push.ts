@@ -4,8 +4,8 @@ import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {chooseAppAndSnapshot, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
-import {limitApp, rateFlags} from '../lib/cli/rate-flags.js';
 import {dryRunFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
+import {adjustApp, transferFlags} from '../lib/cli/transfer-flags.js';
 import {sendVia, viaFlag} from '../lib/cli/via-flag.js';
 import {pushApp} from '../lib/operations/push-app.js';
 
@@ -27,13 +27,13 @@ Exit status: 0 all hosts have it; 6 none could be reached; 8 some failed; 130 in
     app: Args.string({description: 'the app; may be left out when the project has one'}),
     snapshot: Args.string({description: 'id, start of an id, or latest', default: undefined}),
   };
-  static override flags = {...projectFlags, ...selectionFlags, ...fanOutFlags, ...rateFlags, ...dryRunFlags, via: viaFlag};
+  static override flags = {...projectFlags, ...selectionFlags, ...fanOutFlags, ...transferFlags, ...dryRunFlags, via: viaFlag};
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Push);
     const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
-    const app = sendVia(limitApp(named, flags.rate), flags.via, project);
+    const app = sendVia(adjustApp(named, flags), flags.via, project);
     const hosts = chooseHosts(inventory, flags, app);
     const store = openStore(project);
     return conductRun({

@@ -5,8 +5,8 @@ import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
-import {limitProject, rateFlags} from '../lib/cli/rate-flags.js';
 import {approvalFlags, fanOutFlags, projectFlags} from '../lib/cli/shared-flags.js';
+import {adjustProject, transferFlags} from '../lib/cli/transfer-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
 import {resumeRun} from '../lib/operations/resume-run.js';
 
@@ -19,12 +19,12 @@ if it is still alive its epoch fences it off. Without RUN the newest unfinished 
 Exit status: as of the run that is continued; 4 there is nothing to resume.`;
   static override examples = ['drover resume', 'drover resume 20261121-093012-7f3a --yes'];
   static override args = {run: Args.string({description: 'the run, as printed when it ended and by drover status'})};
-  static override flags = {...projectFlags, ...fanOutFlags, ...rateFlags, ...approvalFlags};
+  static override flags = {...projectFlags, ...fanOutFlags, ...transferFlags, ...approvalFlags};
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Resume);
     const {project: written, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
-    const project = limitProject(written, flags.rate);
+    const project = adjustProject(written, flags);
     return conductRun({
       command: 'resume',
       project,

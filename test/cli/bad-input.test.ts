@@ -49,6 +49,11 @@ describe('bad input', () => {
       2,
       /^error\[usage\]: --rate host must be bytes per second, at least 1K, .* got "20"\n$/,
     ],
+    [
+      ['push', 'site', '--all', '--retry-around-failure', '21'],
+      2,
+      'error[usage]: --retry-around-failure must be a whole number 0..20, got "21"\n',
+    ],
     [['deploy', 'site', '--all', '--rate', 'node=20M'], 2, /^error\[usage\]: --rate must name each of host, silo and run at most once/],
     [['run', '--all', '--timeout', '5', '--', 'true'], 2, /^error\[usage\]: --timeout .*needs a unit/],
     [['run', '--all'], 2, 'error[usage]: no command to run; put it after --, for example: drover run --all -- uptime\n'],

@@ -5,6 +5,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Resets every connection there is; new ones pass. */
   cut(): void;
+  /** Resets every connection once this many further bytes have gone to the server, or at once with the piece that exceeds them. */
+  cutAfter(bytes: number): void;
   /** Lets no byte through any more, in either direction, without a word. */
   freeze(): void;
   close(): Promise<void>;
@@ -12,6 +14,7 @@ export interface TcpProxy {
 
 export async function startProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let left = Number.POSITIVE_INFINITY;
   const server = createServer((socket) => {
     const far = connect(target, '127.0.0.1');
     for (const [one, other] of [
@@ -26,6 +29,12 @@ export async function startProxy(target: number): Promise<TcpProxy> {
       });
       one.pipe(other);
     }
+    socket.on('data', (piece: Buffer) => {
+      left -= piece.length;
+      if (left > 0) return;
+      left = Number.POSITIVE_INFINITY;
+      cut();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const cut = (): void => {
@@ -34,6 +43,9 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   return {
     port: (server.address() as {port: number}).port,
     cut,
+    cutAfter(bytes) {
+      left = bytes;
+    },
     freeze() {
       for (const socket of sockets) {
         socket.unpipe();

@@ -2,7 +2,8 @@ import {Writable} from 'node:stream';
 import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest';
 import type {DroverEvent} from '../../src/lib/events/event.js';
 import {openReporter} from '../../src/lib/report/choose-reporter.js';
-import {createRecorder, recordLargeDeploy, recordSmallDeploy} from './recorded-run.js';
+import {recordPush} from './recorded-push.js';
+import {createRecorder, recordLargeDeploy, recordSmallDeploy, startMs} from './recorded-run.js';
 import {drawTerminal} from './terminal-picture.js';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -38,7 +39,25 @@ describe('the live view', () => {
     await expect(`${picture.join('\n').trimEnd()}\n`).toMatchFileSnapshot(`golden/live-${columns}.txt`);
   });
 
-  it('shows 400 hosts in at most five rows, never wider than the terminal, redrawn at most ten times a second', async () => {
+  it.each([
+    [6, 80, 20_000],
+    [400, 80, 40_000],
+    [400, 200, 40_000],
+  ])('shows a push to %d hosts on a terminal of %d columns as a person wants to read it', async (hosts, columns, untilMs) => {
+    const events = recordPush(hosts).filter((event) => Date.parse(event.at) <= startMs + untilMs);
+    const {writes} = await play(events, {columns});
+    const shown = writes.findLast(({piece}) => piece.includes('slow') || piece.includes(' of ')) ?? {piece: ''};
+    const frame = drawTerminal(shown.piece, columns);
+    expect(Math.max(...frame.map((line) => line.length))).toBeLessThan(columns);
+    await expect(`${frame.join('\n').trimEnd()}\n`).toMatchFileSnapshot(`golden/push-${hosts}-${columns}.txt`);
+  });
+
+  it('tells on one line that a transfer was cut and goes on', async () => {
+    const {text} = await play(recordPush(6));
+    expect(drawTerminal(text, 200).filter((line) => line.includes('web005') && line.includes('retry 1/5'))).toHaveLength(1);
+  });
+
+  it('shows 400 hosts in at most six rows, never wider than the terminal, redrawn at most ten times a second', async () => {
     const events = recordLargeDeploy();
     const {writes} = await play(events);
     const frames = writes.flatMap(({piece}) => piece.slice(piece.lastIndexOf('\u001b[J') + 1).split('\n'));

@@ -20,7 +20,7 @@ export function approvePlan(
   return async (plan) => {
     const {terminal, reporter, world} = conducted;
     const slowest = Math.max(0, ...world.inventory.hosts.map((host) => host.ssh.connectTimeoutMs));
-    const text = describePlan(plan, boundRollout(plan, app, slowest));
+    const text = describePlan(plan, boundRollout(plan, app, slowest), app.push?.rate);
     if (flags.planOnly) throw new PlanOnly(plan, text);
     const digest = digestPlan(plan);
     if (flags.digest !== undefined && flags.digest !== digest) {

@@ -3,6 +3,7 @@ import {createReadStream} from 'node:fs';
 import {type Readable, Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import type {HostApp, StageRequest} from '../host/host-app.js';
+import {VerbError} from '../host/verb-call.js';
 import type {Delta} from '../snapshot/store.js';
 import {boundTransfer} from './transfer-bound.js';
 
@@ -20,19 +21,30 @@ export interface SendOptions {
   readonly shape?: (source: Readable) => Readable;
   /** The longest that the bytes may take; where it is left out, what a transfer without limits may. */
   readonly totalMs?: number;
+  /** A host that has taken no byte for this long has stalled. Limits never keep a transfer waiting as long. */
+  readonly stallMs?: number;
 }
 
 /** How a push to one host ended: nothing to do, or so many bytes over the wire. */
 export type Sent = {readonly kind: 'unchanged'} | {readonly kind: 'staged'; readonly sentBytes: number; readonly resumedBytes: number};
 
-/** A host that has taken no byte for this long has stalled. Limits never keep a transfer waiting as long. */
-export const stallMs = 60_000;
+const usualStallMs = 60_000;
 
 /**
  * Brings one delta to one host and makes it a release there. Continues from what the host has, after checking that it is a prefix of
- * ours; safe to repeat after any failure. Throws `VerbError`.
+ * ours; safe to repeat after any failure. Throws `VerbError`: `unreachable` when the link was cut, which is worth another try, and
+ * `needs-attention` when the host stalled or took longer than it may, which is not.
  */
 export async function sendDelta(options: SendOptions): Promise<Sent> {
+  try {
+    return await carryDelta(options);
+  } catch (error) {
+    if (!(error instanceof VerbError) || !error.timedOut) throw error;
+    throw describeStall(error, options.host.link.host.name, options.run?.id);
+  }
+}
+
+async function carryDelta(options: SendOptions): Promise<Sent> {
   const {
     host,
     delta,
@@ -42,6 +54,7 @@ export async function sendDelta(options: SendOptions): Promise<Sent> {
     onProgress,
     shape = asFast,
     totalMs = boundTransfer({bytes: delta.bytes, concurrency: 1}),
+    stallMs = usualStallMs,
   } = options;
   const request = describeStage({delta, unpackedBytes, run});
   const offset = await openPart(host, request, delta);
@@ -86,6 +99,12 @@ export async function openPart(host: HostApp, request: StageRequest, delta: Delt
   const offer = await host.stageOpen(request);
   if (offer.kind === 'staged') return 'staged';
   return offer.bytes > 0 && (await prefixDigest(delta.path, offer.bytes)) === offer.digest ? offer.bytes : 0;
+}
+
+/** What was given up by our own clock would be given up again: it is not tried a second time in this run. */
+function describeStall(error: VerbError, host: string, run: string | undefined): VerbError {
+  const fix = `look at the host, then continue with: ${run === undefined ? 'drover push' : `drover resume ${run}`}`;
+  return new VerbError({code: 'needs-attention', message: error.message, host, fix}, error.failure, error.body, true);
 }
 
 async function prefixDigest(file: string, bytes: number): Promise<string> {

@@ -1,6 +1,7 @@
 import type {ErrorCode} from '../errors/codes.js';
+import type {PushRate} from '../inventory/app.js';
 
-export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run' | 'prune';
+export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run';
 
 /** One thing done to one host, in the words of the runbook. */
 export type Step =
@@ -71,7 +72,12 @@ export type Happening =
       readonly waitMs: number;
       readonly why: string;
     }
-  /** Bytes of a delta that one host has taken so far. */
+  /** So many hosts lack the snapshot, and get it now, within these limits (bytes per second). */
+  | {readonly kind: 'staging-started'; readonly hosts: number; readonly rate?: PushRate}
+  /**
+   * Bytes of its delta that one host has so far, of all there are. The first one of a host says where its transfer begins: what a cut one had
+   * brought counts. At most two a second and host; the journal, NSQ and webhooks get the last one only (all bytes sent).
+   */
   | {readonly kind: 'transfer'; readonly host: string; readonly sentBytes: number; readonly totalBytes: number}
   /** The delta that hosts on one base get. */
   | {

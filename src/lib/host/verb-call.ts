@@ -20,16 +20,18 @@ export interface VerbCall {
 
 /**
  * A verb that did not do what was asked. `failure` says how; `lost` means that its effect is unknown until the host's state is
- * read again. `body` is what the verb had replied until then.
+ * read again. `body` is what the verb had replied until then. `timedOut`: it was given up by our own clock.
  */
 export class VerbError extends DroverError {
   readonly failure: VerbFailure;
   readonly body: string;
+  readonly timedOut: boolean;
 
-  constructor(problem: Problem, failure: VerbFailure, body: string) {
+  constructor(problem: Problem, failure: VerbFailure, body: string, timedOut = false) {
     super(problem);
     this.failure = failure;
     this.body = body;
+    this.timedOut = timedOut;
   }
 }
 
@@ -142,7 +144,7 @@ function readReply(link: Link, {verb, maxReplyBytes = usualReplyBytes}: VerbCall
   }
   if (frame === undefined) {
     const message = `${host}: ${verb}: ${describeLoss(result)}`;
-    throw new VerbError({code: 'unreachable', message, host}, 'lost', '');
+    throw new VerbError({code: 'unreachable', message, host}, 'lost', '', result.exit.kind === 'timed-out');
   }
   if (frame.status === 0) return frame.body;
   const words = /(?:^|\n)error (.*)\s*$/.exec(frame.body)?.[1];

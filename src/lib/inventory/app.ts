@@ -55,6 +55,8 @@ export type SourcePart = {readonly name: string; readonly at?: string} & (
 export interface PushSettings {
   readonly via: 'direct' | 'store';
   readonly rate?: PushRate;
+  /** How often a transfer that was cut is continued within the run; 4 where nothing is said. */
+  readonly retries?: number;
 }
 
 /** Most bytes per second to one host, to the hosts of one silo, and in all; no limit where nothing is said. */

@@ -1,6 +1,6 @@
 import type {PushSettings} from './app.js';
 import {parseByteRate} from './byte-rate.js';
-import {choiceField, mapField, quantityField} from './schema-field.js';
+import {choiceField, mapField, quantityField, wholeField} from './schema-field.js';
 
 const rateField = (name: string, description: string) =>
   quantityField((text) => parseByteRate(text, `rate.${name}`), {description, examples: ['20M', '1GB/s']}).optional();
@@ -17,4 +17,14 @@ export const pushSchema = mapField({
     default: 'direct',
   }).optional(),
   rate: rateSchema.meta({description: 'Limits on transfers, shared fairly; none where nothing is said'}).optional(),
-}).transform(({via = 'direct', rate}): PushSettings => ({via, ...(rate === undefined ? {} : {rate})}));
+  retries: wholeField('retries', [0, 20], {
+    description: 'How often a transfer that was cut is continued within the run',
+    default: 4,
+  }).optional(),
+}).transform(
+  ({via = 'direct', rate, retries}): PushSettings => ({
+    via,
+    ...(rate === undefined ? {} : {rate}),
+    ...(retries === undefined ? {} : {retries}),
+  }),
+);

@@ -6,7 +6,7 @@ import {chooseSnapshot} from './choose-snapshot.js';
 import {type PushPlan, renderPlan} from './plan-text.js';
 import {findUnfit, readFleet} from './read-fleet.js';
 import {endRun, type RunEnd} from './run-end.js';
-import {stageRelease} from './stage-release.js';
+import {type StageResult, stageRelease} from './stage-release.js';
 import type {World} from './world.js';
 
 export interface PushOptions {
@@ -36,6 +36,11 @@ export async function pushApp(world: World, options: PushOptions): Promise<RunEn
     hosts: hosts.map((host) => host.name),
   };
   return stageEverywhere(world, {...options, snapshot, plan, startedMs});
+}
+
+/** Whether a transfer ended for a reason that may pass. */
+function isCut({problem}: StageResult): boolean {
+  return problem?.code === 'unreachable' || problem?.code === 'needs-attention';
 }
 
 /** The work of a push, also when it is resumed. */
@@ -76,6 +81,9 @@ export async function stageEverywhere(
   const failed = results.filter((result) => result.kind === 'failed').length + fleet.problems.size;
   if (failed === 0) return endRun(world, startedMs, 'converged');
   const problem = results.find((result) => result.problem !== undefined)?.problem ?? [...fleet.problems.values()][0];
-  if (failed === hosts.length && problem !== undefined) return endRun(world, startedMs, 'refused', {code: problem.code});
+  if (failed === hosts.length && problem !== undefined) {
+    // Where a transfer has begun, the run is open on the host and can be continued.
+    return endRun(world, startedMs, 'refused', {code: problem.code, ...(results.some(isCut) ? {next} : {})});
+  }
   return endRun(world, startedMs, 'needs-attention', {next});
 }

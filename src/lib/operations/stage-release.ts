@@ -57,6 +57,9 @@ export async function stageRelease(world: World, options: StageOptions): Promise
   );
   const shaper = openShaper(world, app);
   const bucket = app.push?.via === 'store' ? new BucketShelf(world, store) : undefined;
+  const lacking = hosts.filter(lacks).length;
+  const rate = app.push?.rate;
+  if (lacking > 0) await world.emit({kind: 'staging-started', hosts: lacking, ...(rate === undefined ? {} : {rate})});
   const outcomes = await fanOut(
     hosts,
     async (host): Promise<Sent> => {
@@ -74,6 +77,13 @@ export async function stageRelease(world: World, options: StageOptions): Promise
   );
   return outcomes.map(describeOutcome);
 }
+
+/**
+ * A transfer that was cut is continued from what the host has verified: four more tries, waiting up to 1, 2, 4 and 8 s before them. A login
+ * that was refused, a full disk and a host that stalled are not tried again.
+ */
+const usualRetries = 4;
+const cutRetry = {firstDelayMs: 1000, maxDelayMs: 8000};
 
 /** The limits of the app on all transfers of this run. */
 function openShaper(world: World, app: App): RateShaper {
@@ -142,6 +152,7 @@ async function stageHost(
   return runStep(world, {
     host,
     step: 'stage',
+    retry: {...cutRetry, attempts: (app.push?.retries ?? usualRetries) + 1},
     action: async () => {
       try {
         return await send(wish);

@@ -29,7 +29,7 @@ export async function openReporter({
       return createLiveView({stream, colour, columns, now});
     }
     case 'plain':
-      return createPlainLines({stream, colour});
+      return createPlainLines({stream, colour, now});
     case 'silent':
       return {accept: () => undefined, close: () => Promise.resolve()};
   }

@@ -1,4 +1,5 @@
 import type {DroverEvent} from '../events/event.js';
+import {describeRate} from '../inventory/byte-rate.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import {cleanText} from './foreign-text.js';
 import type {Paint} from './palette.js';
@@ -41,6 +42,10 @@ function describe(event: DroverEvent): Line | undefined {
       const hosts = event.waves.reduce((sum, wave) => sum + wave.hosts.length, 0);
       const size = `${formatCount(hosts, 'host')} in ${formatCount(event.waves.length, 'wave')}`;
       return {text: `plan ${shortenId(event.digest)}: ${size}, at most ${formatDuration(event.boundMs)}`};
+    }
+    case 'staging-started': {
+      const limits = describeRate(event.rate);
+      return {text: `staging on ${formatCount(event.hosts, 'host')}${limits === undefined ? '' : `, at most ${limits}`}`};
     }
     case 'delta-built':
       return {text: `delta of ${formatCount(event.files, 'file')}, ${formatBytes(event.bytes)}, for ${formatCount(event.hosts, 'host')}`};

@@ -9,6 +9,7 @@ import {createPalette} from './palette.js';
 import {showPhase} from './phase-rows.js';
 import {formatCount, formatDuration} from './quantity.js';
 import {formatCounts, formatEndings, type Phase, RunProgress} from './run-progress.js';
+import {formatSlowTransfer, formatTransferBytes, formatTransferCounts} from './transfer-text.js';
 
 const slowestShown = 3;
 /** Steps younger than this are not worth a row. */
@@ -36,8 +37,9 @@ function countHosts(progress: RunProgress): string {
 }
 
 /**
- * The run on a terminal: one phase at a time (preparing, each wave, going back) in at most five rows: its title, its
- * counts, and the three hosts that have been at one step for longest. Finished phases and trouble stay as lines above.
+ * The run on a terminal: one phase at a time (preparing, each wave, going back) in at most six rows: its title, its
+ * counts, and the three hosts that have been at one step for longest; while hosts are staged, the bytes, and the three
+ * transfers that will end last. Finished phases and trouble stay as lines above.
  * `now` is in milliseconds since the epoch.
  */
 export function createLiveView({
@@ -60,16 +62,35 @@ export function createLiveView({
   let troubles = 0;
   const told = new Set<string>();
 
-  function compose(title: string, sinceMs: number): readonly Line[] {
-    const nowMs = now();
+  function composeTransfers(nowMs: number): readonly Line[] {
+    const state = progress.transfers.look(nowMs);
+    return [
+      {text: `  ${formatTransferBytes(state)}`},
+      {text: `  ${formatTransferCounts(state)}`},
+      ...progress.transfers.findSlowest(slowestShown, nowMs).map((slow) => ({
+        text: cleanText(`    ${formatSlowTransfer(slow)}`),
+        paint: 'dim' as const,
+      })),
+    ];
+  }
+
+  function composeSteps(nowMs: number): readonly Line[] {
     const slowest = progress.findSlowest(slowestShown).filter((step) => nowMs - step.startedMs >= slowAfterMs);
     return [
-      {text: `${figures.pointer} ${title}  ${Math.floor(Math.max(0, nowMs - sinceMs) / 1000)}s  ${countHosts(progress)}`, paint: 'strong'},
       {text: `  ${formatCounts(progress, nowMs)}`},
       ...slowest.map(({host, step, startedMs: since}) => ({
         text: cleanText(`    ${host} ${step} ${Math.floor((nowMs - since) / 1000)}s`),
         paint: 'dim' as const,
       })),
+    ];
+  }
+
+  function compose(title: string, sinceMs: number): readonly Line[] {
+    const nowMs = now();
+    const passed = `${Math.floor(Math.max(0, nowMs - sinceMs) / 1000)}s`;
+    return [
+      {text: `${figures.pointer} ${title}  ${passed}  ${countHosts(progress)}`, paint: 'strong'},
+      ...(progress.transfers.active ? composeTransfers(nowMs) : composeSteps(nowMs)),
     ];
   }
 
@@ -102,7 +123,8 @@ export function createLiveView({
   }
 
   function tell(event: DroverEvent): void {
-    if (!isTrouble(event)) return;
+    const cut = event.kind === 'retrying' && event.step === 'stage';
+    if (!isTrouble(event) && !cut) return;
     if (event.kind === 'step-ended') told.add(event.host);
     if (event.kind === 'host-ended' && event.outcome === 'failed' && told.has(event.host)) return;
     if (event.kind === 'host-ended' && event.outcome === 'reverted' && progress.phase.kind === 'rollback') return;

@@ -145,6 +145,8 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
     case 'retrying':
       touchHost(model, event.host).retries++;
       return;
+    case 'staging-started':
+      return;
     case 'transfer':
       Object.assign(touchHost(model, event.host), {sentBytes: event.sentBytes, totalBytes: event.totalBytes});
       return;

@@ -1,8 +1,6 @@
 import type {DroverEvent, HostOutcome, Step} from '../events/event.js';
 import {formatBytes} from './quantity.js';
-
-const rateWindowMs = 3_000;
-const sampleEveryMs = 200;
+import {TransferProgress} from './transfer-progress.js';
 
 /** What the run is doing now: reading and preparing, one wave, or going back. */
 export type Phase =
@@ -27,11 +25,10 @@ export class RunProgress {
   /** Hosts of a wave that were confirmed: the run itself ends them only when it ends. */
   readonly #confirmed = new Set<string>();
   readonly #endings = new Map<HostOutcome, number>();
-  readonly #sent = new Map<string, number>();
-  #sentBytes = 0;
-  #samples: {readonly atMs: number; readonly bytes: number}[] = [];
+  readonly transfers = new TransferProgress();
 
   apply(event: DroverEvent): void {
+    this.transfers.apply(event);
     switch (event.kind) {
       case 'run-started':
         this.#begin({kind: 'prepare'}, event.hosts);
@@ -59,9 +56,6 @@ export class RunProgress {
         this.#confirmed.delete(event.host);
         this.#endings.set(event.outcome, this.count(event.outcome) + 1);
         return;
-      case 'transfer':
-        this.#take(event.host, event.sentBytes, Date.parse(event.at));
-        return;
       default:
         return;
     }
@@ -85,14 +79,6 @@ export class RunProgress {
     );
   }
 
-  /** Bytes per second over the last three seconds; 0 when nothing moves. */
-  measureRate(nowMs: number): number {
-    const recent = this.#samples.filter(({atMs}) => nowMs - atMs <= rateWindowMs);
-    const [first] = recent;
-    if (first === undefined || nowMs <= first.atMs) return 0;
-    return Math.max(0, ((this.#sentBytes - first.bytes) * 1000) / Math.max(nowMs - first.atMs, 1000));
-  }
-
   /** The steps that have been going on for longest, oldest first. */
   findSlowest(count: number): readonly RunningStep[] {
     return [...this.#running.values()].sort((one, other) => one.startedMs - other.startedMs).slice(0, count);
@@ -105,15 +91,6 @@ export class RunProgress {
     this.#confirmed.clear();
     this.#endings.clear();
   }
-
-  #take(host: string, sentBytes: number, atMs: number): void {
-    const last = this.#samples.at(-1);
-    if (last === undefined || atMs - last.atMs >= sampleEveryMs) {
-      this.#samples = [...this.#samples.filter((sample) => atMs - sample.atMs <= rateWindowMs), {atMs, bytes: this.#sentBytes}];
-    }
-    this.#sentBytes += sentBytes - (this.#sent.get(host) ?? 0);
-    this.#sent.set(host, sentBytes);
-  }
 }
 
 function listOddEndings(progress: RunProgress): string[] {
@@ -125,7 +102,7 @@ function listOddEndings(progress: RunProgress): string[] {
 
 /** `36 done  12 running  1 failed  of 100  12.3 MB/s`; what did not happen is left out. */
 export function formatCounts(progress: RunProgress, nowMs: number): string {
-  const rate = progress.measureRate(nowMs);
+  const rate = progress.transfers.measureRate(nowMs);
   const moving = rate > 0 ? [`${formatBytes(rate)}/s`] : [];
   return [`${progress.done} done`, `${progress.running} running`, ...listOddEndings(progress), `of ${progress.total}`, ...moving].join(
     '  ',
@@ -134,5 +111,6 @@ export function formatCounts(progress: RunProgress, nowMs: number): string {
 
 /** `74 done  1 reverted`: how the hosts of a phase that is over ended. */
 export function formatEndings(progress: RunProgress): string {
-  return [`${progress.done} done`, ...listOddEndings(progress)].join('  ');
+  const sent = progress.transfers.movedBytes === 0 ? [] : [`${formatBytes(progress.transfers.movedBytes)} sent`];
+  return [`${progress.done} done`, ...listOddEndings(progress), ...sent].join('  ');
 }

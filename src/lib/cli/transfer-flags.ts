@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core';
 import {DroverError} from '../errors/drover-error.js';
 import type {App, Project, PushRate} from '../inventory/app.js';
 import {parseByteRate} from '../inventory/byte-rate.js';
+import {boundedInteger} from './shared-flags.js';
 
 const levels = ['host', 'silo', 'run'] as const;
 
@@ -26,23 +27,37 @@ export function parseRateChange(text: string): RateChange {
   return change;
 }
 
-export const rateFlags = {
+export const transferFlags = {
   rate: Flags.custom<RateChange>({parse: async (text) => parseRateChange(text)})({
     description: 'most bytes per second to a host, to a silo, and in all, instead of push.rate; none lifts a limit',
     helpValue: 'host=20M,silo=100M,run=200M',
     helpGroup: 'RUN',
   }),
+  'retry-around-failure': boundedInteger({
+    description: 'how often a transfer that was cut is continued within the run, instead of push.retries (4)',
+    min: 0,
+    max: 20,
+    helpGroup: 'RUN',
+  }),
 };
 
-/** The app with the limits that the command line names. */
-export function limitApp(app: App, change: RateChange | undefined): App {
-  if (change === undefined) return app;
-  const push = app.push ?? {via: 'direct'};
-  return {...app, push: {...push, rate: {...push.rate, ...change}}};
+export interface TransferFlags {
+  readonly rate?: RateChange | undefined;
+  readonly 'retry-around-failure'?: number | undefined;
 }
 
-/** As `limitApp`, where only the hosts know which app it is. */
-export function limitProject(project: Project, change: RateChange | undefined): Project {
-  if (change === undefined) return project;
-  return {...project, apps: new Map([...project.apps].map(([name, app]) => [name, limitApp(app, change)]))};
+/** The app with what the command line says of its transfers. */
+export function adjustApp(app: App, flags: TransferFlags): App {
+  const {rate, 'retry-around-failure': retries} = flags;
+  if (rate === undefined && retries === undefined) return app;
+  const push = app.push ?? {via: 'direct'};
+  return {
+    ...app,
+    push: {...push, ...(rate === undefined ? {} : {rate: {...push.rate, ...rate}}), ...(retries === undefined ? {} : {retries})},
+  };
+}
+
+/** As `adjustApp`, where only the hosts know which app it is. */
+export function adjustProject(project: Project, flags: TransferFlags): Project {
+  return {...project, apps: new Map([...project.apps].map(([name, app]) => [name, adjustApp(app, flags)]))};
 }
