@@ -1,7 +1,7 @@
 import {spawn} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 
-const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+export const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
 export interface Ended {
   readonly status: number | null;

@@ -88,6 +88,7 @@ export class FleetModel {
       case 'admit':
         truth.drained = truth.release === undefined;
         return true;
+      case 'arm':
       case 'restart':
       case 'warm':
       case 'confirm':

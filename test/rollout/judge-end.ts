@@ -11,13 +11,13 @@ export function judgeEnd(referee: Referee, end: Extract<Effect, {kind: 'end'}>):
   referee.rule(referee.inHand.size === 0, `no step of ${[...referee.inHand.keys()].join(', ')} runs at the end`);
   referee.rule((outcome === 'converged') === allArrived, `${outcome}, and ${arrived.size} of ${names.length} hosts arrived`);
   referee.rule(
-    (outcome === 'rolled-back') === (allReturned && !allArrived),
+    (outcome === 'rolled-back') === (allReturned && !allArrived) || (plan.at !== undefined && outcome === 'interrupted'),
     `${outcome}, and ${returned.size} of ${touched.size} touched hosts are back`,
   );
   if (outcome === 'refused') referee.rule(touched.size === 0 || wasRefused(referee), 'a run that was refused has touched nothing');
   if (outcome === 'interrupted')
     referee.rule(
-      referee.interrupted && (!referee.turned || plan.back !== undefined),
+      referee.interrupted && (!referee.turned || plan.back !== undefined || plan.at !== undefined),
       'interrupted means that somebody interrupted, and no more',
     );
   if (touched.size === 0 && !allArrived && !referee.interrupted) referee.rule(outcome === 'refused', `${outcome}, and nothing was touched`);
@@ -66,8 +66,9 @@ function judgeWayBack(referee: Referee): void {
 /** A resumed run that never got its leases leaves everything as the run before left it. */
 function wasRefused(referee: Referee): boolean {
   const {plan, lost, refusedLease} = referee;
+  const budget = plan.at === undefined ? plan.budget : 0;
   return (
     (plan.back !== undefined || plan.hosts.some((host) => host.earlier !== undefined)) &&
-    (refusedLease || lost.size > plan.budget || lost.size === plan.hosts.length)
+    (refusedLease || lost.size > budget || lost.size === plan.hosts.length)
   );
 }

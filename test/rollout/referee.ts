@@ -19,9 +19,11 @@ export class Referee extends RunRecord {
   private readonly issued = new Set<string>();
   private readonly reading = new Set<string>();
   private readonly soaked = new Set<string>();
+  private readonly armed = new Set<string>();
+  private lastOpen: ReadonlySet<string> = new Set();
   private readonly fruitless = new Map<string, number>();
   private readonly first: {readonly forward: MoveStep | undefined; readonly back: MoveStep | undefined};
-  private openWave: string | undefined;
+  private readonly openWaves = new Set<string>();
   private reads = 0;
   private ends = 0;
 
@@ -41,6 +43,9 @@ export class Referee extends RunRecord {
     if (event.kind === 'rotation' || event.kind === 'rotation-failed') this.reading.delete(event.silo);
     this.hear(before, event);
     const view = new Set(event.kind === 'rotation' ? event.serving : []);
+    if (event.kind === 'step-done' && event.step === 'arm') this.armed.add(event.host);
+    this.checkTogether(event, answer);
+    if (event.kind === 'rotation') this.noteShortage(event.silo, view, answer);
     for (const effect of answer.effects) this.see(event, view, effect);
     this.countPatience(event, answer);
     const silos = new Set(this.plan.hosts.map((host) => host.silo)).size;
@@ -74,11 +79,14 @@ export class Referee extends RunRecord {
         return;
       case 'soak':
         this.rule(this.stopped === undefined && this.inHand.size === 0, 'a soak follows a wave that has ended well');
-        this.soaked.add(this.openWave ?? '');
+        for (const wave of this.openWaves) this.soaked.add(wave);
         this.rule(
           effect.hosts.every((host) => this.arrived.has(host)),
           'a soak looks at hosts that have arrived',
         );
+        return;
+      case 'await-time':
+        this.rule(this.stopped === undefined && !this.turned, `no time is waited for after ${this.stopped}`);
         return;
       case 'announce':
         this.seeAnnouncement(effect);
@@ -96,7 +104,7 @@ export class Referee extends RunRecord {
       case 'end':
         this.ends++;
         this.rule(this.leases.size === 0, `the lease of ${[...this.leases].join(', ')} is given back before the end`);
-        this.rule(this.openWave === undefined, `wave ${this.openWave} has ended before the run`);
+        this.rule(this.openWaves.size === 0, `wave ${[...this.openWaves].join(', ')} has ended before the run`);
         judgeEnd(this, effect);
     }
   }
@@ -114,7 +122,7 @@ export class Referee extends RunRecord {
       if (direction === 'forward') {
         this.rule(this.stopped === undefined, `${key}: no host is started after ${this.stopped}`);
         this.rule(
-          this.plan.waves.some((wave) => wave.name === this.openWave && wave.hosts.includes(host)),
+          this.plan.waves.some((wave) => this.openWaves.has(wave.name) && wave.hosts.includes(host)),
           `${key} belongs to the wave under way`,
         );
       }
@@ -160,17 +168,19 @@ export class Referee extends RunRecord {
     switch (happening.kind) {
       case 'wave-started':
         this.rule(this.stopped === undefined && !this.turned, `no wave begins after ${this.stopped}`);
-        this.rule(this.openWave === undefined, `wave ${happening.wave} begins after ${this.openWave} has ended`);
-        this.openWave = happening.wave;
+        this.rule(this.goesWithOpen(happening.wave), `wave ${happening.wave} begins after ${[...this.openWaves].join(', ')} has ended`);
+        this.openWaves.add(happening.wave);
+        this.lastOpen = new Set(this.openWaves);
         this.wavesStarted.push(happening.wave);
         return;
       case 'wave-ended':
-        this.rule(this.openWave === happening.wave, `wave ${happening.wave} ends once, and after it began`);
+        this.rule(this.openWaves.has(happening.wave), `wave ${happening.wave} ends once, and after it began`);
         this.rule(happening.outcome === 'failed' || this.stopped === undefined, `a wave does not pass after ${this.stopped}`);
         this.rule(happening.outcome === 'failed' || this.hasSoaked(happening.wave), `wave ${happening.wave} does not pass before its soak`);
-        this.openWave = undefined;
+        this.openWaves.delete(happening.wave);
         return;
       case 'rolling-back':
+        if (this.plan.at !== undefined && this.mayTurn()) this.turned = true;
         this.rule(this.turned, 'only a run that turned round goes back');
         return;
       case 'host-ended':
@@ -179,6 +189,53 @@ export class Referee extends RunRecord {
         return;
       default:
     }
+  }
+
+  /** Waves of a timed plan begin together when they have one time. */
+  private goesWithOpen(name: string): boolean {
+    const offset = (wave: string): number | undefined => this.plan.waves.find((each) => each.name === wave)?.offsetMs;
+    return this.openWaves.size === 0 || (this.plan.at !== undefined && [...this.openWaves].every((wave) => offset(wave) === offset(name)));
+  }
+
+  /**
+   * A timed run turns round when it was stopped before the hosts of the waves under way were asked to switch, and when a wave ended of which
+   * no host arrived.
+   */
+  private mayTurn(): boolean {
+    const waves = this.plan.waves.filter(({name}) => this.lastOpen.has(name));
+    const hasSwitched = waves.some(({hosts}) => hosts.some((host) => this.issued.has(`forward switch of ${host}`)));
+    if (!hasSwitched) return this.stopped !== undefined;
+    return this.inHand.size === 0 && waves.some(({hosts}) => !hosts.some((host) => this.arrived.has(host)));
+  }
+
+  /** A timed wave of which not every host may be taken out is given up whole. */
+  private noteShortage(silo: string, view: ReadonlySet<string>, answer: Answer): void {
+    if (this.plan.at === undefined || this.stopped !== undefined || this.turned) return;
+    const members = this.plan.waves
+      .filter((wave) => this.openWaves.has(wave.name) && wave.silo === silo)
+      .flatMap(({hosts}) => hosts)
+      .filter((host) => !this.arrived.has(host));
+    const left = [...view].filter((host) => !members.includes(host)).length;
+    if (left >= (this.plan.floors[silo] ?? 0) || !members.some((host) => view.has(host))) return;
+    this.rule(
+      !answer.effects.some(({kind}) => kind === 'step'),
+      `${left} hosts of ${silo} would be left, too few for its floor: none is taken out`,
+    );
+    this.stopped = 'floor';
+  }
+
+  /** The hosts of a timed wave are let go in one answer, once all of them stand ready. */
+  private checkTogether(event: RolloutEvent, answer: Answer): void {
+    if (this.plan.at === undefined) return;
+    const switching = answer.effects.flatMap((effect) => (effect.kind === 'step' && effect.step === 'switch' ? [effect.host] : []));
+    if (switching.length === 0) return;
+    this.rule(event.kind === 'time-come' && event.moment === 'switch', 'hosts switch when their time has come');
+    const members = this.plan.waves.filter(({name}) => this.openWaves.has(name)).flatMap(({hosts}) => hosts);
+    this.rule(
+      members.every((host) => switching.includes(host) || (this.arrived.has(host) && !this.issued.has(`forward arm of ${host}`))),
+      `${members.length} hosts have one time, ${switching.length} of them switch`,
+    );
+    for (const host of switching) this.rule(this.armed.has(host), `${host} stands ready before it switches`);
   }
 
   private isBusy(silo: string): boolean {

@@ -48,7 +48,7 @@ export class RunRecord {
         this.lost.add(event.host);
         this.refusedLease ||= event.code === 'leased';
         if (event.code === 'leased') this.stopped ??= 'leased';
-        if (this.lost.size > this.plan.budget && !this.turned) this.stopped ??= 'budget';
+        if (this.lost.size > (this.plan.at === undefined ? this.plan.budget : 0) && !this.turned) this.stopped ??= 'budget';
         return;
       case 'step-done':
         this.hearDone(event.host, event.step);
@@ -73,6 +73,18 @@ export class RunRecord {
         this.stopped ??= 'interrupt';
         this.handAtInterrupt = [...this.inHand.keys()];
         return;
+      case 'time-missed':
+        this.stopped ??= 'time';
+        return;
+      case 'lease-lost':
+        if (before.phase !== 'waiting' || before.stop !== undefined) return;
+        this.stopped ??= 'taken';
+        this.fencedFirst = true;
+        this.leases.delete(event.host);
+        if (this.touched.has(event.host)) this.beyondHelp.add(event.host);
+        this.arrived.delete(event.host);
+        return;
+      case 'time-come':
       case 'begin':
       case 'released':
         return;
@@ -93,6 +105,7 @@ export class RunRecord {
   private hearFailed(event: Extract<RolloutEvent, {kind: 'step-failed'}>): void {
     const {host, blame} = event;
     const direction = this.inHand.get(host)?.direction;
+    const isBeforeTime = this.plan.at !== undefined && ['drain', 'arm'].includes(event.step);
     this.inHand.delete(host);
     this.draining.delete(host);
     if (blame === 'fenced' || direction === 'back') this.beyondHelp.add(host);
@@ -104,7 +117,7 @@ export class RunRecord {
     }
     const isRelease = blame === 'release' && this.plan.command === 'deploy';
     if (!isRelease) this.lost.add(host);
-    if (!isRelease && this.lost.size <= this.plan.budget) return;
+    if (!isRelease && this.lost.size <= this.plan.budget && !isBeforeTime) return;
     this.stopped ??= isRelease ? 'release' : 'budget';
     if (this.plan.command === 'deploy' && !this.fencedFirst) this.turned = true;
   }

@@ -1,5 +1,5 @@
 import type {MoveStep, PlannedHost, RolloutPlan} from '../../src/lib/rollout/plan.js';
-import {planWaves, resolveFloor} from '../../src/lib/rollout/waves.js';
+import {planWaves, resolveFloor, timeWaves} from '../../src/lib/rollout/waves.js';
 import type {FaultKind, ModelHost} from './fleet-model.js';
 import {type SeededRandom, seedRandom} from './seeded-random.js';
 
@@ -26,6 +26,10 @@ export interface Scenario {
   readonly readMs: number;
   /** Share of soaks that find a host unhealthy. */
   readonly soakFails: number;
+  /** Whether the run comes too late for the first time it waits for. */
+  readonly missesTime: boolean;
+  /** A host that another run takes over while this one waits for a time. */
+  readonly takenWhileWaiting?: string;
 }
 
 const allSteps: readonly MoveStep[] = ['drain', 'switch', 'restart', 'health', 'warm', 'admit', 'confirm'];
@@ -77,7 +81,15 @@ export function modelHost(planned: PlannedHost, more: Partial<ModelHost> = {}): 
 /** A world in which nothing goes wrong. */
 export function calmScenario(plan: RolloutPlan, more: Partial<Scenario> = {}): Scenario {
   const hosts = plan.hosts.map((host) => modelHost(host));
-  const nothing = {interruptsMs: [], deaths: [], soakFails: 0, readMs: 20, faultOf: () => undefined, isBalancerDown: () => false};
+  const nothing = {
+    missesTime: false,
+    interruptsMs: [],
+    deaths: [],
+    soakFails: 0,
+    readMs: 20,
+    faultOf: () => undefined,
+    isBalancerDown: () => false,
+  };
   return {name: 'calm', plan, hosts, random: seedRandom(1), ...nothing, ...more};
 }
 
@@ -117,6 +129,8 @@ export function randomScenario(seed: number): Scenario {
       }),
     readMs: random.pick([20, 4000, 90_000]),
     soakFails: random.pick([0, 0, 0, 0.3]),
+    missesTime: random.chance(0.05),
+    ...(random.chance(0.05) ? {takenWhileWaiting: random.pick(planned).name} : {}),
   };
 }
 
@@ -157,7 +171,7 @@ function drawPlan(random: SeededRandom, planned: readonly PlannedHost[], all: re
   const left = new Set<MoveStep>((['restart', 'health', 'warm', 'confirm'] as const).filter(() => random.chance(0.3)));
   if (random.chance(0.15)) for (const step of ['drain', 'admit'] as const) left.add(step);
   const silos = new Set(all.map((host) => host.silo));
-  return planFor(planned, {
+  const plan = planFor(planned, {
     command: random.chance(0.25) ? 'rollback' : 'deploy',
     waves: planWaves(planned, quotas),
     floors: Object.fromEntries([...silos].map((silo) => [silo, resolveFloor(floor, all.filter((host) => host.silo === silo).length)])),
@@ -166,4 +180,16 @@ function drawPlan(random: SeededRandom, planned: readonly PlannedHost[], all: re
     steps: allSteps.filter((step) => !left.has(step)),
     ...(isResumed && random.chance(0.5) ? {back: 'eu-1 took the release back'} : {}),
   });
+  return plan.command === 'deploy' && random.chance(0.35) ? makeTimed(plan, random.pick([0, 60_000])) : plan;
+}
+
+/** The same plan, its waves at a time: the n-th of every silo together, or all at once. */
+export function makeTimed(plan: RolloutPlan, gapMs: number): RolloutPlan {
+  const at = {time: '2026-01-01T00:00:00Z', clockBoundMs: 250};
+  return {
+    ...plan,
+    at,
+    waves: timeWaves(plan.waves, gapMs),
+    steps: plan.steps.flatMap((step) => (step === 'switch' ? ['arm', step] : [step])),
+  };
 }

@@ -81,6 +81,18 @@ export function simulate(scenario: Scenario): Verdict {
         carry(effect.afterMs + 1, effect.afterMs + scenario.readMs, () => readRotation(scenario, model, effect.silo, nowMs, nth));
         return;
       }
+      case 'await-time': {
+        const {moment} = effect;
+        const taken = scenario.takenWhileWaiting;
+        if (taken !== undefined && moment === 'open')
+          carry(1, 20_000, () => ({kind: 'lease-lost', host: taken, why: `${taken} was taken over`}));
+        carry(1, 60_000, () =>
+          scenario.missesTime && moment === 'open' && effect.offsetMs === 0
+            ? {kind: 'time-missed', why: 'too late'}
+            : {kind: 'time-come', moment},
+        );
+        return;
+      }
       case 'soak':
         carry(effect.ms, effect.ms, () => {
           const failed = effect.hosts

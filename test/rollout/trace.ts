@@ -11,7 +11,7 @@ const glyphs: Record<Exclude<HostStage['kind'], 'moving'>, string> = {
   stuck: '#',
 };
 
-/** `  12.345 s  rolling  [+>r]  step-done eu-2 drain  ->  step eu-2 switch`: one glyph a host, `>` on its way, `<` on its way back. */
+/** `  12.345 s  rolling  [+>r]  step-done eu-2 drain  ->  step eu-2 switch`: one glyph a host, `>` on its way, `=` ready for its time, `<` on its way back. */
 export function traceLine(nowMs: number, event: RolloutEvent, answer: Answer): string {
   const fleet = [...answer.state.hosts.values()].map(showStage).join('');
   const effects = answer.effects.map(showEffect).join(', ');
@@ -19,6 +19,7 @@ export function traceLine(nowMs: number, event: RolloutEvent, answer: Answer): s
 }
 
 function showStage(stage: HostStage): string {
+  if (stage.kind === 'moving' && stage.held === true) return '=';
   if (stage.kind === 'moving') return stage.direction === 'forward' ? '>' : '<';
   return glyphs[stage.kind];
 }
@@ -41,6 +42,12 @@ function showEvent(event: RolloutEvent): string {
       return `rotation ${event.silo} ${event.serving.length} (${event.serving.join(' ')})`;
     case 'rotation-failed':
       return `rotation-failed ${event.silo}`;
+    case 'time-come':
+      return `time-come ${event.moment}`;
+    case 'time-missed':
+      return event.kind;
+    case 'lease-lost':
+      return `lease-lost ${event.host}`;
     case 'soaked':
       return `soaked ${event.failed.map((each) => each.host).join(' ')}`;
   }
@@ -54,6 +61,8 @@ export function showEffect(effect: Effect): string {
       return `${effect.step} ${effect.host}`;
     case 'read-rotation':
       return `read ${effect.silo}${effect.afterMs > 0 ? ` after ${effect.afterMs} ms` : ''}`;
+    case 'await-time':
+      return `await ${effect.moment} +${effect.offsetMs} ms`;
     case 'soak':
       return `soak ${effect.hosts.join(' ')}`;
     case 'release':

@@ -1,8 +1,10 @@
 import {printable} from '../errors/printable.js';
 import type {PushRate} from '../inventory/app.js';
 import {describeRate} from '../inventory/byte-rate.js';
+import {formatDuration as formatBound} from '../inventory/duration.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import {digestPlan} from '../operations/plan-text.js';
+import {describeOffset} from '../operations/plan-timed.js';
 import {formatDuration} from '../report/quantity.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 
@@ -18,14 +20,20 @@ export function describePlan(plan: RolloutPlan, boundMs: number, rate?: PushRate
     `${plan.back === undefined ? plan.command : 'roll back'} ${plan.app}: ${plan.hosts.length} ${plan.hosts.length === 1 ? 'host' : 'hosts'}, plan ${digestPlan(plan)}, at most ${formatDuration(boundMs)}`,
   ];
   for (const [move, names] of moves) lines.push(`  ${move}  ${foldHostSet(names)}`);
+  if (plan.at !== undefined) {
+    const bound = formatBound(plan.at.clockBoundMs);
+    lines.push(`  time  ${plan.at.time}: the hosts of a wave switch together, each by its own clock, which may be off by ${bound}`);
+  }
   plan.waves.forEach((wave, index) => {
-    lines.push(`  wave ${index + 1}  ${wave.name}  ${foldHostSet(wave.hosts)}`);
+    const when = wave.offsetMs === undefined ? '' : `  ${describeOffset(wave.offsetMs)}`;
+    lines.push(`  wave ${index + 1}  ${wave.name}  ${foldHostSet(wave.hosts)}${when}`);
   });
   const floors = Object.entries(plan.floors).map(([silo, floor]) => `${silo} ${floor}`);
   lines.push(`  each host: ${plan.steps.join(' > ')}`);
-  lines.push(
-    `  floor: ${floors.join(', ')} in rotation; budget: ${plan.budget}${plan.soakMs === 0 ? '' : `; soak: ${formatDuration(plan.soakMs)}`}`,
-  );
+  const isFree = plan.at !== undefined && Object.values(plan.floors).every((floor) => floor === 0);
+  const floor = isFree ? 'a switch takes nobody out of rotation' : `floor: ${floors.join(', ')} in rotation`;
+  const before = plan.at === undefined ? '' : ' once they have switched, 0 before';
+  lines.push(`  ${floor}; budget: ${plan.budget}${before}${plan.soakMs === 0 ? '' : `; soak: ${formatDuration(plan.soakMs)}`}`);
   const limits = describeRate(rate);
   if (limits !== undefined) lines.push(`  transfers: at most ${limits}`);
   if (plan.confirmMs > 0) lines.push(`  a host that nobody confirms goes back by itself after ${formatDuration(plan.confirmMs)}`);

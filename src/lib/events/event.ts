@@ -1,7 +1,7 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {PushRate} from '../inventory/app.js';
 
-export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run';
+export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run' | 'prune';
 
 /** One thing done to one host, in the words of the runbook. */
 export type Step =
@@ -10,7 +10,9 @@ export type Step =
   | 'lease'
   | 'stage'
   | 'verify'
+  | 'prepare'
   | 'drain'
+  | 'arm'
   | 'switch'
   | 'restart'
   | 'health'
@@ -32,6 +34,8 @@ export interface WavePlan {
   readonly name: string;
   readonly silo: string;
   readonly hosts: readonly string[];
+  /** In a timed deploy: how long after its time this wave switches. Waves with the same offset switch together. */
+  readonly offsetMs?: number;
 }
 
 /** Everything that happens in a run. Sinks and renderers see nothing else. */
@@ -46,8 +50,28 @@ export type Happening =
       readonly hosts: number;
       readonly reason?: string;
     }
-  /** What will happen, before any host is changed. `boundMs` is the worst case. */
-  | {readonly kind: 'planned'; readonly digest: string; readonly waves: readonly WavePlan[]; readonly boundMs: number}
+  /** What will happen, before any host is changed. `boundMs` is the worst case; `instant` (ISO 8601, UTC) when the first wave of a timed deploy switches. */
+  | {
+      readonly kind: 'planned';
+      readonly digest: string;
+      readonly waves: readonly WavePlan[];
+      readonly boundMs: number;
+      readonly instant?: string;
+    }
+  /** All hosts are prepared, and nothing happens until then (ISO 8601, UTC). */
+  | {readonly kind: 'waiting'; readonly until: string}
+  /**
+   * Hosts that switched at one instant. `spreadMs`: from the first to the last of them; `lastAfterMs`: from the instant to the last; both by
+   * the hosts' own journals, whose clocks are not further than `clockErrorMs` from the operator's.
+   */
+  | {
+      readonly kind: 'switched-together';
+      readonly instant: string;
+      readonly hosts: number;
+      readonly spreadMs: number;
+      readonly lastAfterMs: number;
+      readonly clockErrorMs: number;
+    }
   /** `index` counts from 1. */
   | {readonly kind: 'wave-started'; readonly wave: string; readonly index: number; readonly of: number; readonly hosts: readonly string[]}
   /** The gate after a wave: soak and the floor. */

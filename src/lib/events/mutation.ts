@@ -3,6 +3,7 @@ import type {Happening, Step} from './event.js';
 const changingSteps: ReadonlySet<Step> = new Set<Step>([
   'lease',
   'stage',
+  'prepare',
   'drain',
   'switch',
   'restart',
@@ -13,7 +14,7 @@ const changingSteps: ReadonlySet<Step> = new Set<Step>([
   'prune',
 ]);
 
-const startingSteps: ReadonlySet<Step> = new Set<Step>(['lease', 'stage', 'drain', 'switch', 'prune']);
+const startingSteps: ReadonlySet<Step> = new Set<Step>(['lease', 'stage', 'prepare', 'drain', 'switch', 'prune']);
 
 /** Whether the record must be on disk before anybody acts upon it: it announces or concludes a change to a host, or a run. */
 export function mustBeDurable(happening: Happening): boolean {

@@ -1,6 +1,8 @@
 import type {Readable} from 'node:stream';
+import {type ClockEstimate, readClock} from './clock-estimate.js';
 import {type HostState, parseHostState} from './host-state.js';
 import type {Link} from './link.js';
+import {type ArmedSwitch, armSwitch, type TimedMove} from './timed-switch.js';
 import {callVerb, VerbError} from './verb-call.js';
 
 /** A run's right to change a host: every change names it and the host checks it in the same critical section. */
@@ -187,6 +189,21 @@ export class HostApp {
     const {from, to, confirmSeconds, restart} = move;
     const body = await this.call('switch', {...fence, from: from ?? '', to, seconds: confirmSeconds}, restart);
     return {unchanged: /^unchanged$/m.test(body), restarted: /^restarted$/m.test(body)};
+  }
+
+  /** Leaves on the host all that a timed switch needs. */
+  async prepareSwitch(fence: Fence, move: {from: string | undefined; to: string; restart: string}): Promise<void> {
+    await this.call('prepare', {...fence, from: move.from ?? '', to: move.to}, move.restart);
+  }
+
+  /** Makes the host stand ready to move `current` at an instant of its own clock. */
+  async armSwitch(fence: Fence, move: TimedMove, now: () => number): Promise<ArmedSwitch> {
+    return armSwitch(this.link, {root: this.root, app: this.app, fence, move, now, signal: this.signal});
+  }
+
+  /** How far the host's clock is from ours; `now` is ours. */
+  async readClock(now: () => number, boundMs: number): Promise<ClockEstimate> {
+    return readClock(this.link, {now, boundMs, signal: this.signal});
   }
 
   async confirm(fence: Fence, to: string): Promise<void> {

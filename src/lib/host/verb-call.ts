@@ -55,7 +55,8 @@ export async function callVerb(link: Link, call: VerbCall): Promise<string> {
   return readReply(link, call, nonce, result);
 }
 
-function describeCall(call: VerbCall): string {
+/** The call in words, for a dry run. */
+export function describeCall(call: VerbCall): string {
   const values = Object.entries(call.values).filter(([, value]) => value !== undefined && value !== '');
   return [call.verb, ...values.map(([name, value]) => `${name}=${value}`)].join(' ');
 }
@@ -79,10 +80,13 @@ const grammar: Readonly<Record<string, RegExp>> = {
     keep: digits,
     max: digits,
     archive: digits,
+    instant: digits,
+    late: digits,
   },
 };
 
-function refuseMalformed(values: VerbCall['values']): void {
+/** Values that the host would refuse never leave. Throws `usage`. */
+export function refuseMalformed(values: VerbCall['values']): void {
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined || grammar[name]?.test(String(value)) !== false) continue;
     throw new DroverError({code: 'usage', message: `${name} ${JSON.stringify(value)} is malformed`});
@@ -135,7 +139,8 @@ function isCut(output: Buffer, nonce: string, maxBytes: number): boolean {
   );
 }
 
-function readReply(link: Link, {verb, maxReplyBytes = usualReplyBytes}: VerbCall, nonce: string, result: ExecResult): string {
+/** The body of a verb's framed reply; throws `VerbError`. */
+export function readReply(link: Link, {verb, maxReplyBytes = usualReplyBytes}: VerbCall, nonce: string, result: ExecResult): string {
   const host = link.host.name;
   const frame = findFrame(result.stdout, nonce);
   if (frame !== undefined && result.truncated && isCut(result.stdout, nonce, maxReplyBytes)) {

@@ -1,12 +1,14 @@
 import {readFileSync} from 'node:fs';
 
 export type VerbName =
+  | 'clock'
   | 'confirm'
   | 'discard'
   | 'gc'
   | 'hook'
   | 'lease'
   | 'note'
+  | 'prepare'
   | 'read-plan'
   | 'read-state'
   | 'release'
@@ -21,10 +23,12 @@ export type VerbName =
 
 /** Pieces that a verb needs between the prelude and itself. */
 const pieces: Partial<Record<VerbName, readonly string[]>> = {
+  clock: ['timing'],
   discard: ['tree'],
   gc: ['tree'],
+  prepare: ['readiness'],
   'stage-commit': ['tree'],
-  switch: ['dead-man'],
+  switch: ['dead-man', 'readiness', 'timing', 'appointment'],
   verify: ['tree'],
 };
 

@@ -12,8 +12,10 @@ export const verbStatus = {
   16: {name: 'unsupported', code: 'unsupported'},
   17: {name: 'unsafe', code: 'refused'},
   18: {name: 'disk', code: 'refused'},
+  20: {name: 'called-off', code: 'refused'},
   21: {name: 'busy', code: 'refused'},
   22: {name: 'reverted-itself', code: 'refused'},
+  23: {name: 'late', code: 'refused'},
 } as const satisfies Record<number, {name: string; code: ErrorCode}>;
 
 export type VerbFailure = (typeof verbStatus)[keyof typeof verbStatus]['name'] | 'lost' | 'unexpected';

@@ -8,6 +8,7 @@ import type {RolloutPlan} from '../rollout/plan.js';
 import {type Effect, type RolloutEvent, type RolloutState, type RunOutcome, startRollout} from '../rollout/state.js';
 import {step as stepRollout} from '../rollout/step.js';
 import type {Balancer} from '../traffic/balancer.js';
+import {Appointments, openLeadMs} from './appointments.js';
 import {carryStep, leaseHost, probeRelease, releaseHost} from './carry-step.js';
 import type {Crew} from './crew.js';
 import {keepLeases} from './heartbeat.js';
@@ -32,6 +33,7 @@ export interface CarryOptions {
   readonly hosts: ReadonlyMap<string, Host>;
   /** Hosts that failed before the rollout began (staging, reading): they are debt from the start. */
   readonly unusable: ReadonlyMap<string, Problem>;
+  readonly isResumed: boolean;
 }
 
 /**
@@ -39,8 +41,10 @@ export interface CarryOptions {
  * Ctrl-C becomes an event; the second one ends this at once, with every host on its old or its new release.
  */
 export async function carryOut(world: World, options: CarryOptions): Promise<RolloutResult> {
-  const {app, plan, kept, balancer, hosts, unusable} = options;
-  const crew: Crew = {world, app, plan, kept, balancer, hosts, fences: new Map(), unusable};
+  const {app, plan, kept, balancer, hosts, unusable, isResumed} = options;
+  const book =
+    plan.at === undefined ? {} : {book: new Appointments(world, {at: plan.at, leadMs: openLeadMs(app, plan.hosts.length), isResumed})};
+  const crew: Crew = {world, app, plan, kept, balancer, hosts, fences: new Map(), unusable, ...book};
   const members = hostsOfApp(world.inventory, app);
   const queue: RolloutEvent[] = [{kind: 'begin'}];
   let wake: (() => void) | undefined;
@@ -51,7 +55,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   const onInterrupt = (): void => push({kind: 'interrupt'});
   world.interrupted.addEventListener('abort', onInterrupt, {once: true});
   const over = new AbortController();
-  const heartbeat = keepLeases(crew);
+  const heartbeat = keepLeases(crew, (host, why) => push({kind: 'lease-lost', host, why}));
   let state = startRollout(plan);
   let result: RolloutResult | undefined;
   let bug: unknown;
@@ -94,6 +98,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   } finally {
     world.interrupted.removeEventListener('abort', onInterrupt);
     over.abort();
+    crew.book?.callOffAll();
     await heartbeat.stop();
   }
   if (world.signal.aborted) return {state, outcome: 'interrupted', code: 'interrupted', why: 'abandoned'};
@@ -102,6 +107,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
     throw bug;
   }
   if (result === undefined) throw new Error('the rollout stopped without an end');
+  await crew.book?.announce();
   return result;
 }
 
@@ -162,6 +168,13 @@ async function perform(
         if (over.aborted) return;
         if (!(error instanceof DroverError)) throw error;
         push({kind: 'rotation-failed', silo: effect.silo, code: error.code, why: error.message});
+      }
+      return;
+    case 'await-time':
+      try {
+        if (crew.book !== undefined) push(await crew.book.await(effect.moment, effect.offsetMs, over));
+      } catch (error) {
+        if (!over.aborted) throw error;
       }
       return;
     case 'soak': {

@@ -8,13 +8,14 @@ import {type Crew, leaseSeconds, locate} from './crew.js';
 import {describeError, runStep, useHost} from './on-host.js';
 import {restartSeconds} from './plan-rollout.js';
 import {ReleaseFailure} from './release-failure.js';
+import {armHost, letHostGo, prepareHost} from './timed-host.js';
 import {warmRelease} from './warm-release.js';
 
 /** Takes the lease of one host; gives what went wrong, or nothing. */
 export async function leaseHost(crew: Crew, name: string): Promise<Problem | undefined> {
   const {world, app, plan, unusable} = crew;
   const known = unusable.get(name);
-  if (known !== undefined) return known;
+  if (known !== undefined) return describeUnprepared(crew, name, known);
   const {host, planned} = locate(crew, name);
   const request = {
     run: plan.run,
@@ -28,11 +29,13 @@ export async function leaseHost(crew: Crew, name: string): Promise<Problem | und
   try {
     const epoch = await runStep(world, {host, step: 'lease', action: () => useHost(world, host, app, (on) => on.lease(request))});
     crew.fences.set(name, {run: plan.run, epoch});
+    if (crew.book !== undefined) await prepareHost(crew, name);
     return undefined;
   } catch (error) {
     if (!(error instanceof DroverError)) throw error;
     const [problem] = error.problems;
-    if (!(error instanceof VerbError) || error.failure !== 'leased') return problem;
+    await releaseHost(crew, name, undefined);
+    if (!(error instanceof VerbError) || error.failure !== 'leased') return describeUnprepared(crew, name, problem);
     const by = (key: string): string => new RegExp(`^lease-${key} (.*)$`, 'm').exec(error.body)?.[1] ?? '';
     const why = by('reason') === '' ? '' : ` (${by('reason')})`;
     return {
@@ -41,6 +44,12 @@ export async function leaseHost(crew: Crew, name: string): Promise<Problem | und
       fix: `wait, or if that run is dead: drover resume ${by('run')}`,
     };
   }
+}
+
+/** Hosts that are to switch at one time are all prepared, or none switches: that is a refusal, whatever kept the host. */
+function describeUnprepared(crew: Crew, name: string, problem: Problem): Problem {
+  if (crew.book === undefined || problem.code === 'leased') return problem;
+  return {...problem, code: 'refused', message: `${name} could not be prepared, so that nobody switches: ${problem.message}`, host: name};
 }
 
 /** Gives a lease back. A host that cannot be told keeps it until it runs out: a warning. */
@@ -80,7 +89,14 @@ export async function carryStep(crew: Crew, name: string, step: MoveStep, direct
       await runStep(world, {host, step, action, describe: ({cut}) => (cut > 0 ? {detail: `${cut} sessions cut at the deadline`} : {})});
       return {restarted: false};
     }
+    case 'arm':
+      if (crew.book !== undefined) await armHost(crew, crew.book, name);
+      return {restarted: false};
     case 'switch': {
+      if (crew.book !== undefined) {
+        const timed = await letHostGo(crew, crew.book, name);
+        return {restarted: timed.unchanged && timed.restarted};
+      }
       const move = {from: planned.from, to: planned.to, confirmSeconds: Math.ceil(crew.plan.confirmMs / 1000), restart: app.restart ?? ''};
       const result = await runStep(world, {
         host,
@@ -116,6 +132,8 @@ export async function carryStep(crew: Crew, name: string, step: MoveStep, direct
       await runStep(world, {host, step, action: () => useHost(world, host, app, (on) => on.confirm(fence, planned.to))});
       return {restarted: false};
     case 'revert': {
+      crew.book?.armed.get(name)?.callOff();
+      crew.book?.armed.delete(name);
       const result = await runStep(world, {
         host,
         step,

@@ -4,6 +4,7 @@ import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
+import type {Appointments} from './appointments.js';
 import type {World} from './world.js';
 
 /** A lease lives this long without a heartbeat, on the host's own clock. */
@@ -21,6 +22,8 @@ export interface Crew {
   /** The lease of each host, while we hold it. */
   readonly fences: Map<string, Fence>;
   readonly unusable: ReadonlyMap<string, Problem>;
+  /** Of a deploy whose waves have a time. */
+  readonly book?: Appointments;
 }
 
 /** A host of the plan. Asking for another one is a bug. */

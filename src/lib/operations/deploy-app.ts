@@ -8,11 +8,13 @@ import type {Balancer, Rotation} from '../traffic/balancer.js';
 import {chooseSnapshot} from './choose-snapshot.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {renderPlan} from './plan-text.js';
+import {type TimeRequest, timePlan} from './plan-timed.js';
 import {type FleetReport, findUnfit, readFleet} from './read-fleet.js';
 import {refuseEmbargo} from './refuse-embargo.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {stageRelease} from './stage-release.js';
+import {refuseClocks} from './timed-host.js';
 import type {World} from './world.js';
 
 export interface DeployOptions {
@@ -26,6 +28,8 @@ export interface DeployOptions {
   readonly skip: ReadonlySet<MoveStep>;
   /** The embargo of the snapshot does not hold, for the run's reason. */
   readonly ignoreEmbargo: boolean;
+  /** When the hosts of a wave switch together, by their own clocks; undefined: each as soon as it can. */
+  readonly at?: TimeRequest;
   /** Sees the plan before anything changes; false ends the run without a change. */
   readonly approve: (plan: RolloutPlan) => Promise<boolean>;
 }
@@ -35,7 +39,7 @@ export interface DeployOptions {
  * that have converged are left alone. Throws `DroverError` before the first change; after it every ending is a `RunEnd`.
  */
 export async function deployApp(world: World, options: DeployOptions): Promise<RunEnd> {
-  const {app, store, hosts, balancer, skip, approve} = options;
+  const {app, store, hosts, balancer, skip, approve, at} = options;
   const startedMs = world.now();
   if (app.once !== undefined) {
     throw new DroverError({
@@ -56,10 +60,11 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   });
   const fleet = await readFleet(world, app, hosts);
   const snapshot = await chooseSnapshot(store, app, options.snapshot, fleet.states);
-  await refuseEmbargo(world, {app, store, snapshots: [snapshot], whenMs: startedMs, ignored: options.ignoreEmbargo});
-  refuseUnfit(fleet, app, hosts);
+  await refuseEmbargo(world, {app, store, snapshots: [snapshot], whenMs: at?.timeMs ?? startedMs, ignored: options.ignoreEmbargo});
+  refuseUnfit(fleet, at === undefined ? app.roll.budget : 0, hosts);
   refuseLeased(fleet);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
+  if (at !== undefined) await refuseClocks(world, app, hosts, at.clockBoundMs);
   const rotation = await balancer.read(hosts, world.signal);
   const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), snapshot, rotation, host.name));
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
@@ -67,7 +72,7 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
     hosts.filter((host) => !converged.includes(host)),
     serving,
   );
-  const plan = planRollout(world, {
+  const untimed = planRollout(world, {
     command: 'deploy',
     app,
     skip,
@@ -76,20 +81,22 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
       return {name: host.name, silo: host.silo, to: snapshot, ...(live === undefined ? {} : {from: live})};
     }),
   });
+  const plan = at === undefined ? untimed : timePlan(untimed, app, at, countSilos(hostsOfApp(world.inventory, app)));
+  const budget = plan.at === undefined ? plan.budget : 0;
   await announcePlan(world, plan, app, snapshot);
   for (const host of converged) await world.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', release: snapshot});
   if (plan.hosts.length > 0 && !(await approve(plan))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
   const unusable = new Map<string, Problem>(fleet.problems);
-  if (unusable.size <= plan.budget) {
+  if (unusable.size <= budget) {
     const staged = await stageRelease(world, {
       app,
       store,
       snapshot,
       hosts: changing.filter((host) => fleet.states.has(host.name)),
       states: fleet.states,
-      budget: plan.budget - unusable.size,
+      budget: budget - unusable.size,
       run: {id: plan.run, plan: renderPlan(plan), endsHere: false},
     });
     for (const result of staged) {
@@ -104,6 +111,13 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
     }
   }
   return runRollout(world, {app, plan, balancer, unusable, startedMs, protect: [snapshot]});
+}
+
+/** Hosts of each silo. */
+function countSilos(hosts: readonly Host[]): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const {silo} of hosts) sizes.set(silo, (sizes.get(silo) ?? 0) + 1);
+  return sizes;
 }
 
 /** Silos as they come; in each, hosts that serve nobody first: they cost nothing, and serve again before any other is taken out. */
@@ -121,10 +135,10 @@ export function hasConverged(state: HostState | undefined, to: string, rotation:
   return turn === undefined || turn === 'in' || turn === 'absent';
 }
 
-function refuseUnfit(fleet: FleetReport, app: App, hosts: readonly Host[]): void {
+function refuseUnfit(fleet: FleetReport, budget: number, hosts: readonly Host[]): void {
   const [first, ...more] = findUnfit(fleet);
   if (first !== undefined) throw new DroverError(first, ...more);
-  if (fleet.problems.size <= app.roll.budget && fleet.problems.size < hosts.length) return;
+  if (fleet.problems.size <= budget && fleet.problems.size < hosts.length) return;
   const [problem, ...others] = fleet.problems.values();
   if (problem !== undefined) throw new DroverError(problem, ...others);
 }

@@ -5,8 +5,8 @@ import {describeError, useHost} from './on-host.js';
 
 const renewEveryMs = 20_000;
 
-/** Renews every lease that the run holds, until stopped. A lease that cannot be renewed is a warning: the epoch is what protects the host. */
-export function keepLeases(crew: Crew): {stop(): Promise<void>} {
+/** Renews every lease that the run holds, until stopped; `onLost` is told of one that another run has. A lease that cannot be renewed is a warning: the epoch is what protects the host. */
+export function keepLeases(crew: Crew, onLost: (host: string, why: string) => void): {stop(): Promise<void>} {
   const {world, app, fences, hosts} = crew;
   const stopping = new AbortController();
   const signal = AbortSignal.any([stopping.signal, world.signal]);
@@ -20,6 +20,7 @@ export function keepLeases(crew: Crew): {stop(): Promise<void>} {
         } catch (error) {
           if (signal.aborted || !fences.has(name)) return;
           if (!(error instanceof VerbError)) return;
+          if (error.failure === 'fenced') onLost(name, error.message);
           await world.emit({kind: 'warning', host: name, message: `the lease could not be renewed: ${describeError(error)}`});
         }
       }),

@@ -86,6 +86,7 @@ export function boundRollout(plan: RolloutPlan, app: App, connectTimeoutMs: numb
   const probeMs = app.health.reduce((longest, probe) => Math.max(longest, probe.deadlineMs), 0);
   const perStep: Record<MoveStep, number> = {
     drain: (app.drain?.waitMs ?? 0) + 10_000,
+    arm: 120_000,
     switch: 120_000,
     restart: restartSeconds * 1000,
     health: probeMs,

@@ -15,6 +15,7 @@ import {type FleetReport, readFleet} from './read-fleet.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {stageRelease} from './stage-release.js';
+import {refuseClocks} from './timed-host.js';
 import type {World} from './world.js';
 
 export interface ResumeOptions {
@@ -53,6 +54,8 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   const hosts = plan.hosts.map((planned) => expectHost(world, planned.name));
   const rotation = await balancer.read(hosts, world.signal);
   const rest = planRest(plan, fleet.states, rotation);
+  if (rest.at !== undefined && rest.back === undefined && rest.waves.length > 0)
+    await refuseClocks(world, app, hosts, rest.at.clockBoundMs);
   await announcePlan(world, rest, app, plan.hosts[0]?.to);
   if (rest.waves.length > 0 && !(await options.approve(rest, app))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
@@ -80,6 +83,7 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
     balancer,
     unusable,
     startedMs,
+    isResumed: true,
     protect: plan.hosts.map((host) => host.to),
   });
 }

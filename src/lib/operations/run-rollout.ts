@@ -4,6 +4,7 @@ import {fanOut} from '../fanout/fan-out.js';
 import type {App} from '../inventory/app.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
+import {isChanged} from '../rollout/host-stage.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {carryOut, type RolloutResult} from './carry-out.js';
@@ -22,6 +23,7 @@ export async function announcePlan(world: World, plan: RolloutPlan, app: App, sn
     waves: plan.waves,
     boundMs: boundRollout(plan, app, slowest),
     ...(snapshot === undefined ? {} : {snapshot}),
+    ...(plan.at === undefined ? {} : {instant: plan.at.time}),
   });
 }
 
@@ -40,12 +42,13 @@ export async function runRollout(
     readonly protect: readonly string[];
     /** Hosts that could not be asked and are not in the plan. */
     readonly debt?: number;
+    readonly isResumed?: boolean;
   },
 ): Promise<RunEnd> {
-  const {app, plan, balancer, unusable, startedMs, protect, debt = 0, kept = renderPlan(plan)} = options;
+  const {app, plan, balancer, unusable, startedMs, protect, debt = 0, kept = renderPlan(plan), isResumed = false} = options;
   if (plan.hosts.length === 0) return endRun(world, startedMs, debt === 0 ? 'converged' : 'needs-attention');
   const members = new Map<string, Host>(world.inventory.hosts.map((host) => [host.name, host]));
-  const carried = await carryOut(world, {app, plan, kept, balancer, hosts: members, unusable});
+  const carried = await carryOut(world, {app, plan, kept, balancer, hosts: members, unusable, isResumed});
   const result: RolloutResult = carried.outcome === 'converged' && debt > 0 ? {...carried, outcome: 'needs-attention'} : carried;
   if (!world.signal.aborted) {
     if (result.outcome === 'needs-attention') await keepDebtOut(world, app, plan, balancer, result);
@@ -113,6 +116,9 @@ async function closeRun(
 function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} {
   if (result.outcome !== 'needs-attention' && result.outcome !== 'interrupted') return {};
   if (result.state.stop?.kind === 'fenced') return {};
+  // Waiting for its time was called off, and all is as before.
+  if (plan.at !== undefined && result.outcome === 'interrupted' && !plan.hosts.some(({name}) => isChanged(result.state.hosts.get(name))))
+    return {};
   const open = plan.hosts.filter(({name}) => result.state.hosts.get(name)?.kind !== 'done');
   const untouched = open.filter(({name}) => {
     const stage = result.state.hosts.get(name);

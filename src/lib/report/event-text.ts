@@ -34,6 +34,19 @@ function describeStep(event: DroverEvent & {readonly kind: 'step-ended'}): Line 
   return event.outcome === 'failed' || event.outcome === 'interrupted' ? {text, paint: 'bad'} : {text};
 }
 
+/** `12 hosts switched within 0.21 s, …`. */
+export function describeTogether(event: {
+  readonly hosts: number;
+  readonly spreadMs: number;
+  readonly lastAfterMs: number;
+  readonly clockErrorMs: number;
+}): string {
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+  const {hosts, spreadMs, lastAfterMs, clockErrorMs} = event;
+  const apart = hosts === 1 ? 'switched' : `switched within ${seconds(spreadMs)}`;
+  return `${formatCount(hosts, 'host')} ${apart}, the last ${seconds(lastAfterMs)} after its time; clocks off by ${clockErrorMs} ms at most`;
+}
+
 function describe(event: DroverEvent): Line | undefined {
   switch (event.kind) {
     case 'run-started':
@@ -41,12 +54,19 @@ function describe(event: DroverEvent): Line | undefined {
     case 'planned': {
       const hosts = event.waves.reduce((sum, wave) => sum + wave.hosts.length, 0);
       const size = `${formatCount(hosts, 'host')} in ${formatCount(event.waves.length, 'wave')}`;
-      return {text: `plan ${shortenId(event.digest)}: ${size}, at most ${formatDuration(event.boundMs)}`};
+      const at = event.instant === undefined ? '' : `, first at ${event.instant}`;
+      return {text: `plan ${shortenId(event.digest)}: ${size}, at most ${formatDuration(event.boundMs)}${at}`};
     }
     case 'staging-started': {
       const limits = describeRate(event.rate);
       return {text: `staging on ${formatCount(event.hosts, 'host')}${limits === undefined ? '' : `, at most ${limits}`}`};
     }
+    case 'waiting':
+      return {
+        text: `all is prepared; waiting for ${event.until.slice(0, 19)}Z, ${formatDuration(Date.parse(event.until) - Date.parse(event.at))} from now`,
+      };
+    case 'switched-together':
+      return {text: describeTogether(event), paint: 'good'};
     case 'delta-built':
       return {text: `delta of ${formatCount(event.files, 'file')}, ${formatBytes(event.bytes)}, for ${formatCount(event.hosts, 'host')}`};
     case 'wave-started':

@@ -18,11 +18,24 @@ export interface RunSummary {
   readonly exit: number | null;
   readonly durationMs: number;
   readonly sentBytes: number;
+  /** When the first wave of a timed deploy was to switch; ISO 8601, UTC. */
+  readonly instant: string | null;
+  /** Hosts that switched at one instant, and how far apart, by their own journals. */
+  readonly switches: readonly SwitchSummary[];
   readonly waves: readonly WaveSummary[];
   readonly hosts: readonly HostSummary[];
   readonly warnings: readonly {readonly message: string; readonly host: string | null}[];
   /** The command to type when something is left to do. */
   readonly next: string | null;
+}
+
+export interface SwitchSummary {
+  readonly instant: string;
+  readonly hosts: number;
+  readonly spreadMs: number;
+  readonly lastAfterMs: number;
+  /** No clock was further from the operator's than this. */
+  readonly clockErrorMs: number;
 }
 
 export interface WaveSummary {
@@ -96,6 +109,14 @@ export function summarizeModel(model: RunModel): RunSummary {
     exit: model.ended?.exit ?? null,
     durationMs: measureRun(model),
     sentBytes: countSentBytes(model),
+    instant: model.instant ?? null,
+    switches: model.switches.map(({instant, hosts, spreadMs, lastAfterMs, clockErrorMs}) => ({
+      instant,
+      hosts,
+      spreadMs,
+      lastAfterMs,
+      clockErrorMs,
+    })),
     waves: model.waves.map((wave) => summarizeWave(wave, model)),
     hosts: [...model.hosts.values()].map(summarizeHost),
     warnings: model.warnings.map(({message, host}) => ({message, host: host ?? null})),

@@ -60,19 +60,23 @@ export interface RunModel {
   selected: number;
   planDigest?: string;
   boundMs?: number;
+  /** When the first wave of a timed deploy is to switch; ISO 8601, UTC. */
+  instant?: string;
   startedMs: number;
   /** When the last event happened. */
   lastMs: number;
   readonly waves: WaveRecord[];
   readonly hosts: Map<string, HostRecord>;
   readonly deltas: (DroverEvent & {readonly kind: 'delta-built'})[];
+  /** One for each instant at which hosts switched together. */
+  readonly switches: (DroverEvent & {readonly kind: 'switched-together'})[];
   readonly warnings: Warning[];
   rollback?: {readonly atMs: number; readonly hosts: readonly string[]; readonly why: string};
   ended?: DroverEvent & {readonly kind: 'run-ended'};
 }
 
 export function createRunModel(): RunModel {
-  return {run: '', selected: 0, startedMs: 0, lastMs: 0, waves: [], hosts: new Map(), deltas: [], warnings: []};
+  return {run: '', selected: 0, startedMs: 0, lastMs: 0, waves: [], hosts: new Map(), deltas: [], switches: [], warnings: []};
 }
 
 function touchHost(model: RunModel, host: string): HostRecord {
@@ -123,8 +127,13 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
       startRun(model, event, atMs);
       return;
     case 'planned':
-      Object.assign(model, {planDigest: event.digest, boundMs: event.boundMs});
+      Object.assign(model, {planDigest: event.digest, boundMs: event.boundMs, instant: event.instant});
       planWaves(model, event.waves);
+      return;
+    case 'waiting':
+      return;
+    case 'switched-together':
+      model.switches.push(event);
       return;
     case 'wave-started':
       startWave(model, event, atMs);

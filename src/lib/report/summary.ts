@@ -1,5 +1,6 @@
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import {measureText, padText, wrapText} from './display-width.js';
+import {describeTogether} from './event-text.js';
 import {cleanText} from './foreign-text.js';
 import {countSentBytes, measureRun, measureWave} from './host-ending.js';
 import {groupHosts} from './host-groups.js';
@@ -118,7 +119,10 @@ export function renderSummary({
 }): string {
   const palette = createPalette(colour);
   const turn: Entry[] = model.rollback === undefined ? [] : [{label: 'turned back', paint: 'bad', parts: [cleanText(model.rollback.why)]}];
-  const entries = [...describeHosts(model), ...turn, ...describeWaves(model), ...describeWarnings(model)];
+  const together = model.switches.map(
+    (event): Entry => ({label: 'together', paint: event.spreadMs < 1000 ? 'good' : 'warn', parts: [describeTogether(event)]}),
+  );
+  const entries = [...describeHosts(model), ...turn, ...together, ...describeWaves(model), ...describeWarnings(model)];
   const next = model.ended?.next === undefined ? [] : [`next: ${cleanText(model.ended.next)}`];
   return [...renderHead(model, palette, columns), ...entries.flatMap((entry) => renderEntry(entry, palette, columns)), ...next]
     .map((line) => `${line}\n`)

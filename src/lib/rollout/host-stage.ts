@@ -4,12 +4,18 @@ import type {Direction, MoveStep} from './plan.js';
 /**
  * Where one host stands. `failed`: the release failed on it, or the run turned round while it was on its way. `lost`: it failed for reasons
  * of its own and is debt. `stuck`: the run can do nothing more for it, because its way back failed or another run took it over.
- * `touched`: this run, or an earlier part of it, may have changed the host.
+ * `held`: it stands ready for its timed step and waits for the others of its wave. `touched`: this run, or an earlier part of it, may have changed the host.
  */
 export type HostStage =
   | {readonly kind: 'planned'}
   | {readonly kind: 'ready'; readonly touched: boolean}
-  | {readonly kind: 'moving'; readonly direction: Direction; readonly step: MoveStep; readonly skipRestart?: boolean}
+  | {
+      readonly kind: 'moving';
+      readonly direction: Direction;
+      readonly step: MoveStep;
+      readonly skipRestart?: boolean;
+      readonly held?: boolean;
+    }
   | {readonly kind: 'done'}
   | {readonly kind: 'failed'; readonly why: string; readonly code: ErrorCode}
   | {readonly kind: 'lost'; readonly why: string; readonly code: ErrorCode; readonly touched: boolean}

@@ -40,7 +40,9 @@ function findShortage(state: RolloutState): Stop | undefined {
   const lost = [...state.hosts.values()].filter((stage) => stage.kind === 'lost');
   const [first] = lost;
   if (first === undefined) return undefined;
-  const {budget, back} = state.plan;
+  const {back, at} = state.plan;
+  // Hosts that are to switch together are all prepared, or none switches.
+  const budget = at === undefined ? state.plan.budget : 0;
   if (lost.length < state.hosts.size && (back !== undefined || lost.length <= budget)) return undefined;
   const why = lost.length === 1 ? first.why : `${lost.length} hosts cannot be used, the budget is ${budget}: ${first.why}`;
   return {kind: 'unreachable', why, code: first.code};

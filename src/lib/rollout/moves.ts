@@ -1,3 +1,4 @@
+import {isBeforeTime, isShort, isTimed, stopShort} from './appointment.js';
 import {chooseStarts, describeFloor, waitForFloor} from './floor.js';
 import type {HostStage} from './host-stage.js';
 import {type Direction, type MoveStep, plannedHost, stepsOf} from './plan.js';
@@ -12,6 +13,7 @@ export function startMoves(state: RolloutState, event: Extract<RolloutEvent, {ki
   const closed = closeQuestion(state, silo);
   const direction = state.phase === 'reverting' ? 'back' : 'forward';
   const started = starts.length === 0 ? {state: closed, effects: []} : beginMoves(closed, silo, starts, direction);
+  if (isShort(state, silo, starts)) return stopShort(closed, describeFloor(state, silo, serving.length));
   if (outdated) return joinAnswers(started, askRotation(started.state, silo));
   return starts.length === 0 ? waitForFloor(closed, silo, describeFloor(state, silo, serving.length)) : started;
 }
@@ -30,7 +32,7 @@ function beginMoves(state: RolloutState, silo: string, starts: readonly string[]
 export function moveOn(state: RolloutState, event: Extract<RolloutEvent, {kind: 'step-done'}>): Answer {
   const {host, step} = event;
   const stage = state.hosts.get(host);
-  if (stage?.kind !== 'moving' || stage.step !== step) return {state, effects: []};
+  if (stage?.kind !== 'moving' || stage.step !== step || stage.held === true) return {state, effects: []};
   const {direction} = stage;
   if (direction === 'forward' && state.phase === 'reverting' && state.stop !== undefined) {
     return endMove(state, host, {kind: 'failed', why: state.stop.why, code: state.stop.code});
@@ -38,6 +40,7 @@ export function moveOn(state: RolloutState, event: Extract<RolloutEvent, {kind: 
   const skipRestart = stage.skipRestart === true || event.restarted === true;
   const next = stepAfter(stepsOf(state.plan, direction), step, skipRestart);
   if (next === undefined) return endMove(state, host, direction === 'forward' ? {kind: 'done'} : {kind: 'reverted'});
+  if (isTimed(state.plan, next)) return {state: setStage(state, host, {...stage, step: next, held: true}), effects: []};
   return {state: setStage(state, host, {...stage, step: next, skipRestart}), effects: [{kind: 'step', host, step: next, direction}]};
 }
 
@@ -47,7 +50,7 @@ function stepAfter(steps: readonly MoveStep[], done: MoveStep, skipRestart: bool
 
 /**
  * A step failed. On the way back the host is left as it is. On the way forward a deploy turns round when the release is to blame, or when
- * more hosts are lost than the budget allows; a rollback goes on within its budget, whoever is to blame, and then stops.
+ * more hosts are lost than the budget allows, and a timed one when a host cannot stand ready; a rollback goes on within its budget, whoever is to blame, and then stops.
  */
 export function failMove(state: RolloutState, event: Extract<RolloutEvent, {kind: 'step-failed'}>): Answer {
   const {host, step, why, code, blame} = event;
@@ -62,6 +65,7 @@ export function failMove(state: RolloutState, event: Extract<RolloutEvent, {kind
     return turnBack(setStage(state, host, {kind: 'failed', why, code}), {kind: 'release', why, code});
   }
   const lost = setStage(state, host, {kind: 'lost', why, code, touched: true});
+  if (state.phase === 'rolling' && isBeforeTime(state.plan, step)) return turnBack(lost, {kind: 'budget', why, code});
   const spent = [...lost.hosts.values()].filter((each) => each.kind === 'lost').length;
   const {budget} = state.plan;
   if (spent <= budget) return askRotation(lost, plannedHost(state.plan, host).silo);

@@ -14,9 +14,17 @@ export interface PlannedHost {
 }
 
 /** The steps a host goes through, in order. */
-export type MoveStep = Extract<Step, 'drain' | 'switch' | 'restart' | 'health' | 'warm' | 'admit' | 'confirm' | 'revert'>;
+export type MoveStep = Extract<Step, 'drain' | 'arm' | 'switch' | 'restart' | 'health' | 'warm' | 'admit' | 'confirm' | 'revert'>;
 
 export type Direction = 'forward' | 'back';
+
+/** When the first wave of a timed deploy switches; later ones follow by their offsets. */
+export interface Appointment {
+  /** ISO 8601, UTC, whole seconds. */
+  readonly time: string;
+  /** A host whose clock is further from the operator's than this is not trusted to switch by it. */
+  readonly clockBoundMs: number;
+}
 
 /**
  * Everything a run will do, decided before it changes anything. Plain data: it is shown, digested, and left on each host, so that any
@@ -38,22 +46,31 @@ export interface RolloutPlan {
   readonly budget: number;
   readonly soakMs: number;
   readonly confirmMs: number;
+  /** Set when the hosts of a wave switch at one time, by their own clocks. */
+  readonly at?: Appointment;
   /** The way forward for each host; the way back follows from it. `switch` is always among them. */
   readonly steps: readonly MoveStep[];
   /** Set when a run is resumed on its way back: it only goes back. */
   readonly back?: string;
 }
 
-/** The way back: the same steps, with `revert` for `switch`, without warming or confirming what served before. */
+/** The way back: the same steps, with `revert` for `switch`, without arming anything, and without warming or confirming what served before. */
 export function stepsBack(steps: readonly MoveStep[]): readonly MoveStep[] {
   return steps.flatMap((step): readonly MoveStep[] => {
     if (step === 'switch') return ['revert'];
-    return step === 'warm' || step === 'confirm' ? [] : [step];
+    return step === 'arm' || step === 'warm' || step === 'confirm' ? [] : [step];
   });
 }
 
 export function stepsOf(plan: RolloutPlan, direction: Direction): readonly MoveStep[] {
   return direction === 'forward' ? plan.steps : stepsBack(plan.steps);
+}
+
+/** The waves under way: one, or in a timed deploy all that switch together with it. */
+export function openWaves({plan, wave}: {readonly plan: RolloutPlan; readonly wave: number}): readonly WavePlan[] {
+  const open = plan.waves[wave];
+  if (open === undefined) return [];
+  return plan.at === undefined ? [open] : plan.waves.filter((each) => each.offsetMs === open.offsetMs);
 }
 
 export function silosOf(plan: RolloutPlan): readonly string[] {

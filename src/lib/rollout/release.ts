@@ -24,7 +24,9 @@ function isFinished(state: RolloutState, stage: HostStage, outcome: RunOutcome):
   if (stage.kind === 'done' || stage.kind === 'reverted') return true;
   if (stage.kind !== 'ready' || stage.touched) return false;
   const isResumed = state.plan.hosts.some((host) => host.earlier !== undefined);
-  return state.phase === 'reverting' || (outcome === 'refused' && !isResumed);
+  if (state.phase === 'reverting' || (outcome === 'refused' && !isResumed)) return true;
+  // Waiting for a time is no beginning: who called that off wants none of it.
+  return state.plan.at !== undefined && outcome === 'interrupted' && ![...state.hosts.values()].some(isChanged);
 }
 
 /** A lease came back. */

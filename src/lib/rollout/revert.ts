@@ -1,5 +1,5 @@
 import {isChanged, mustGoBack} from './host-stage.js';
-import {silosOf} from './plan.js';
+import {openWaves, silosOf} from './plan.js';
 import {askRotation} from './rotation.js';
 import {type Answer, type Effect, isHostMoving, joinAnswers, type RolloutState, type Stop} from './state.js';
 
@@ -32,8 +32,8 @@ export function isBack(state: RolloutState): boolean {
   return !isHostMoving(state) && !state.plan.hosts.some(({name}) => state.leased.has(name) && mustGoBack(state.hosts.get(name)));
 }
 
-/** The wave under way, if there is one, has failed. */
+/** The waves under way, if there are any, have failed. */
 export function failWave(state: RolloutState, why: string): readonly Effect[] {
-  const wave = state.phase === 'rolling' || state.phase === 'soaking' ? state.plan.waves[state.wave] : undefined;
-  return wave === undefined ? [] : [{kind: 'announce', happening: {kind: 'wave-ended', wave: wave.name, outcome: 'failed', why}}];
+  const waves = state.phase === 'rolling' || state.phase === 'soaking' ? openWaves(state) : [];
+  return waves.map(({name}) => ({kind: 'announce', happening: {kind: 'wave-ended', wave: name, outcome: 'failed', why}}));
 }

@@ -1,4 +1,5 @@
 import {isLeaving, mustGoBack} from './host-stage.js';
+import {openWaves} from './plan.js';
 import type {Answer, RolloutState} from './state.js';
 
 /** Asks the balancers for a silo that still has hosts to move, once at a time. */
@@ -23,9 +24,9 @@ export function waitingHosts(state: RolloutState, silo: string): readonly string
   const {plan, hosts} = state;
   const members = plan.hosts.filter((host) => host.silo === silo).map((host) => host.name);
   if (state.phase === 'reverting') return members.filter((name) => state.leased.has(name) && mustGoBack(hosts.get(name)));
-  const wave = plan.waves[state.wave];
-  if (state.phase !== 'rolling' || state.stop !== undefined || wave?.silo !== silo) return [];
-  const ready = wave.hosts.filter((name) => hosts.get(name)?.kind === 'ready');
+  if (state.phase !== 'rolling' || state.stop !== undefined) return [];
+  const waves = openWaves(state).filter((wave) => wave.silo === silo);
+  const ready = waves.flatMap((wave) => wave.hosts).filter((name) => hosts.get(name)?.kind === 'ready');
   if (members.some((name) => hosts.get(name)?.kind === 'done')) return ready;
   const canary = plan.waves.find((each) => each.silo === silo)?.hosts.length ?? 0;
   const inHand = members.filter((name) => hosts.get(name)?.kind === 'moving').length;

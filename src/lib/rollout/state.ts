@@ -3,11 +3,11 @@ import type {Happening} from '../events/event.js';
 import type {HostStage} from './host-stage.js';
 import type {Direction, MoveStep, RolloutPlan} from './plan.js';
 
-export type Phase = 'leasing' | 'rolling' | 'soaking' | 'reverting' | 'releasing' | 'ended';
+export type Phase = 'leasing' | 'waiting' | 'rolling' | 'soaking' | 'reverting' | 'releasing' | 'ended';
 
 /** Why a run stopped going forward. The first reason stands, unless a later one turns the run round or takes a host away. */
 export interface Stop {
-  readonly kind: 'leased' | 'unreachable' | 'floor' | 'release' | 'budget' | 'interrupted' | 'fenced';
+  readonly kind: 'leased' | 'unreachable' | 'floor' | 'release' | 'budget' | 'interrupted' | 'fenced' | 'late';
   readonly why: string;
   readonly code: ErrorCode;
 }
@@ -24,6 +24,8 @@ export interface RolloutState {
   readonly asked: ReadonlyMap<string, ReadonlySet<string>>;
   /** How often in a row a silo was found at its floor with nothing of ours in flight. */
   readonly patience: ReadonlyMap<string, number>;
+  /** The hosts of the timed wave all stand ready, and its time was asked for. */
+  readonly isDue?: boolean;
   readonly stop?: Stop;
 }
 
@@ -48,6 +50,12 @@ export type RolloutEvent =
   | {readonly kind: 'rotation-failed'; readonly silo: string; readonly code: ErrorCode; readonly why: string}
   | {readonly kind: 'soaked'; readonly failed: readonly {readonly host: string; readonly why: string}[]}
   | {readonly kind: 'released'; readonly host: string}
+  /** What an `await-time` waited for. */
+  | {readonly kind: 'time-come'; readonly moment: 'open' | 'switch'}
+  /** The time passed before anything could be switched then. */
+  | {readonly kind: 'time-missed'; readonly why: string}
+  /** Another run has the host now. Heard while a run waits for its time; later the host's next step says so. */
+  | {readonly kind: 'lease-lost'; readonly host: string; readonly why: string}
   | {readonly kind: 'interrupt'};
 
 export type RunOutcome = Extract<Happening, {kind: 'run-ended'}>['outcome'];
@@ -58,6 +66,8 @@ export type Effect =
   | {readonly kind: 'step'; readonly host: string; readonly step: MoveStep; readonly direction: Direction}
   /** Ask the balancers, after a pause when they were found at the floor. */
   | {readonly kind: 'read-rotation'; readonly silo: string; readonly afterMs: number}
+  /** Wait until the waves of this offset must be opened, so that their hosts can stand ready in time, or until they are to be let go. */
+  | {readonly kind: 'await-time'; readonly moment: 'open' | 'switch'; readonly offsetMs: number}
   /** Wait, then probe the hosts of the wave again. */
   | {readonly kind: 'soak'; readonly ms: number; readonly hosts: readonly string[]}
   /** `ended`: nothing of the run is left to do on this host. */

@@ -1,6 +1,8 @@
+import {loseLease, meetTime, missTime} from './appointment.js';
 import {loseSight} from './floor.js';
 import {noteLease, takeLeases} from './leases.js';
 import {failMove, moveOn, startMoves} from './moves.js';
+import {openWaves} from './plan.js';
 import {noteRelease} from './release.js';
 import type {Answer, Effect, RolloutEvent, RolloutState} from './state.js';
 import {judgeSoak, passGate} from './wave-gate.js';
@@ -28,12 +30,18 @@ export function step(state: RolloutState, event: RolloutEvent): Answer {
       return passGate(judgeSoak(state, event));
     case 'released':
       return noteRelease(state, event.host);
+    case 'time-come':
+      return passGate(meetTime(state, event.moment));
+    case 'time-missed':
+      return passGate(missTime(state, event.why));
+    case 'lease-lost':
+      return passGate(loseLease(state, event));
     case 'interrupt':
       return interrupt(state);
   }
 }
 
-/** Hosts in hand are finished and none is started; leases that are still coming are waited for and given back. A way back is not interrupted: it is what brings the fleet to rest. */
+/** Hosts in hand are finished and none is started, but hosts that only stand ready for their time are sent back; leases that are still coming are waited for and given back. A way back is not interrupted: it is what brings the fleet to rest. */
 function interrupt(state: RolloutState): Answer {
   if (state.stop !== undefined || state.phase === 'releasing' || state.phase === 'ended') return {state, effects: []};
   const stopped: RolloutState = {...state, stop: {kind: 'interrupted', why: 'interrupted', code: 'interrupted'}};
@@ -41,9 +49,9 @@ function interrupt(state: RolloutState): Answer {
 }
 
 function warnOfShortSoak(state: RolloutState): Effect {
-  const wave = state.plan.waves[state.wave]?.name ?? '';
+  const names = openWaves(state).map((wave) => wave.name);
   return {
     kind: 'announce',
-    happening: {kind: 'warning', message: `the soak of wave ${wave} was cut short: its hosts were not probed again`},
+    happening: {kind: 'warning', message: `the soak of wave ${names.join(', ')} was cut short: its hosts were not probed again`},
   };
 }

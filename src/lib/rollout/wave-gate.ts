@@ -1,12 +1,15 @@
+import {settleHeld, startWaves} from './appointment.js';
 import type {HostStage} from './host-stage.js';
+import {openWaves} from './plan.js';
 import {endRun} from './release.js';
 import {failWave, isBack, turnBack} from './revert.js';
-import {askRotation} from './rotation.js';
 import {type Answer, type Effect, isHostMoving, joinAnswers, type RolloutEvent, type RolloutState} from './state.js';
 
 /** After any change: does the wave, the way back or the run end here? */
-export function passGate(answer: Answer): Answer {
+export function passGate(before: Answer): Answer {
+  const answer = settleHeld(before);
   const {state} = answer;
+  if (state.phase === 'waiting' && state.stop !== undefined) return joinAnswers(answer, endRun(state));
   if (state.phase === 'reverting') return isBack(state) ? joinAnswers(answer, endRun(state)) : answer;
   if (state.phase !== 'rolling' && state.phase !== 'soaking') return answer;
   if (isHostMoving(state)) return answer;
@@ -19,9 +22,14 @@ export function passGate(answer: Answer): Answer {
 
 /** A wave whose hosts have all ended is left to soak; then its hosts are probed once more. */
 function soakWave(state: RolloutState): Answer {
-  const wave = state.plan.waves[state.wave];
-  if (wave === undefined || wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready')) return {state, effects: []};
-  const hosts = wave.hosts.filter((host) => state.hosts.get(host)?.kind === 'done');
+  const waves = openWaves(state);
+  const members = waves.flatMap((wave) => wave.hosts);
+  if (waves.length === 0 || members.some((host) => state.hosts.get(host)?.kind === 'ready')) return {state, effects: []};
+  const hosts = members.filter((host) => state.hosts.get(host)?.kind === 'done');
+  const empty = waves.find((wave) => !wave.hosts.some((host) => hosts.includes(host)));
+  if (state.plan.at !== undefined && empty !== undefined) {
+    return turnBack(state, {kind: 'budget', why: `no host of wave ${empty.name} arrived`, code: 'needs-attention'});
+  }
   if (state.plan.soakMs === 0 || hosts.length === 0) return openNextWave(state);
   return {state: {...state, phase: 'soaking'}, effects: [{kind: 'soak', ms: state.plan.soakMs, hosts}]};
 }
@@ -38,16 +46,16 @@ export function judgeSoak(state: RolloutState, event: Extract<RolloutEvent, {kin
 
 /** Ends the wave under way and opens the next one that has a usable host, or ends the run. */
 export function openNextWave(state: RolloutState): Answer {
-  const {waves} = state.plan;
-  const before = waves[state.wave];
-  const passed: readonly Effect[] =
-    before === undefined ? [] : [{kind: 'announce', happening: {kind: 'wave-ended', wave: before.name, outcome: 'passed'}}];
-  const index = waves.findIndex((wave, at) => at > state.wave && wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready'));
+  const {waves, at} = state.plan;
+  const before = openWaves(state);
+  const passed = before.map(({name}): Effect => ({kind: 'announce', happening: {kind: 'wave-ended', wave: name, outcome: 'passed'}}));
+  const index = waves.findIndex(
+    (wave, place) => place > state.wave && !before.includes(wave) && wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready'),
+  );
   const next = waves[index];
   if (next === undefined) return joinAnswers({state, effects: passed}, endRun(state));
-  const started: Effect = {
-    kind: 'announce',
-    happening: {kind: 'wave-started', wave: next.name, index: index + 1, of: waves.length, hosts: next.hosts},
-  };
-  return joinAnswers({state, effects: [...passed, started]}, askRotation({...state, phase: 'rolling', wave: index}, next.silo));
+  const opened: RolloutState = {...state, wave: index};
+  if (at === undefined) return joinAnswers({state, effects: passed}, startWaves(opened));
+  const wait: Effect = {kind: 'await-time', moment: 'open', offsetMs: next.offsetMs ?? 0};
+  return {state: {...opened, phase: 'waiting', isDue: false}, effects: [...passed, wait]};
 }

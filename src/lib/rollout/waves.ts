@@ -38,3 +38,21 @@ export function resolveFloor(quota: Quota, total: number): number {
   if (quota.kind === 'count') return quota.count;
   return Math.min(Math.floor((quota.percent * total) / 100), Math.max(0, total - 1));
 }
+
+/**
+ * Gives each wave its time: the first of every silo at once, then the second of every silo, `gapMs` later, and so on. Without a gap there is
+ * one wave a silo, and all of them switch together.
+ */
+export function timeWaves(waves: readonly WavePlan[], gapMs: number): readonly WavePlan[] {
+  const silos = [...new Set(waves.map((wave) => wave.silo))];
+  if (gapMs === 0) {
+    return silos.map((silo) => {
+      const own = waves.filter((wave) => wave.silo === silo);
+      return {name: `${silo} 100%`, silo, hosts: own.flatMap((wave) => wave.hosts), offsetMs: 0};
+    });
+  }
+  const timed = silos.flatMap((silo) =>
+    waves.filter((wave) => wave.silo === silo).map((wave, index) => ({...wave, offsetMs: index * gapMs})),
+  );
+  return timed.sort((one, other) => one.offsetMs - other.offsetMs);
+}

@@ -1,19 +1,25 @@
 # arm_dead_man: starts a process of its own session that takes the release back after `seconds`, unless the run was
-# decided before. The decision is one rename inside the mutex, so that confirm and revert can never both win.
+# decided before. The decision is one rename inside the mutex, so that confirm and revert can never both win. Of several such processes
+# of one run only the one that `watch` names counts.
 arm_dead_man() {
   folder=$state/runs/$run
-  printf '%s\n' "$DROVER_DEAD_MAN" | write_file "$folder/watcher.sh" && printf '%s\n' "$boot" | write_file "$folder/armed" ||
+  printf '%s\n' "$DROVER_DEAD_MAN" | write_file "$folder/watcher.sh" && printf '%s\n' "$boot" | write_file "$folder/armed" &&
+    printf '%s\n' "$boot.$now.$$" | write_file "$folder/watch" ||
     fail 18 "cannot write below $state/runs"
   if command -v setsid >/dev/null 2>&1; then
-    setsid /bin/sh "$folder/watcher.sh" "$root" "$run" "$from" "$to" "$seconds" "$app" </dev/null >/dev/null 2>&1 9>&- &
+    setsid /bin/sh "$folder/watcher.sh" "$root" "$run" "$from" "$to" "$seconds" "$app" "$boot.$now.$$" </dev/null >/dev/null 2>&1 9>&- &
   else
-    nohup /bin/sh "$folder/watcher.sh" "$root" "$run" "$from" "$to" "$seconds" "$app" </dev/null >/dev/null 2>&1 9>&- &
+    nohup /bin/sh "$folder/watcher.sh" "$root" "$run" "$from" "$to" "$seconds" "$app" "$boot.$now.$$" </dev/null >/dev/null 2>&1 9>&- &
   fi
   printf 'armed %s\n' "$seconds"
 }
+# disarm_dead_man: nothing was switched, so that there is nothing to take back.
+disarm_dead_man() {
+  rm -f "$state/runs/$run/watch" "$state/runs/$run/armed"
+}
 # shellcheck disable=SC2016 # the watcher expands its own variables
 DROVER_DEAD_MAN='# Started by drover on a switch; takes the release back when nobody confirms it in time.
-root=$1 run=$2 from=$3 to=$4 seconds=$5 app=$6
+root=$1 run=$2 from=$3 to=$4 seconds=$5 app=$6 token=$7
 state=$root/.drover
 folder=$state/runs/$run
 umask 077
@@ -23,6 +29,7 @@ while [ "$left" -gt 0 ]; do
   left=$((left - 1))
   [ -d "$folder" ] || exit 0
   [ ! -s "$folder/decision" ] || exit 0
+  IFS= read -r word <"$folder/watch" && [ "$word" = "$token" ] || exit 0
 done
 exec 9>>"$state/mutex"
 flock 9

@@ -12,6 +12,7 @@ tab=$(printf '\t')
 
 root='' app='' run='' epoch='' owner='' reason='' ttl='' id='' base='' from='' to='' part='' digest='' bytes='' need=''
 files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' previous='' cwd='' max='' encoding='' archive=''
+instant='' late=''
 IFS= read -r nonce
 while IFS= read -r line && [ -n "$line" ]; do
   value=${line#*=}
@@ -23,6 +24,7 @@ while IFS= read -r line && [ -n "$line" ]; do
     protect=*) protect=$value ;; event=*) event=$value ;; detail=*) detail=$value ;; kind=*) kind=$value ;;
     path=*) path=$value ;; previous=*) previous=$value ;; cwd=*) cwd=$value ;; max=*) max=$value ;;
     encoding=*) encoding=$value ;; archive=*) archive=$value ;;
+    instant=*) instant=$value ;; late=*) late=$value ;;
   esac
 done
 
@@ -42,7 +44,7 @@ case $id$base$digest$from$to in *[!0-9a-f]*) fail 19 'an id is malformed' ;; esa
 case $part in *[!0-9a-f-]*) fail 19 'the name of the part is malformed' ;; esac
 case $protect in *[!0-9a-f\ ]*) fail 19 'an id is malformed' ;; esac
 case $run$event$kind$encoding in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
-case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive in *[!0-9]*) fail 19 'a number is malformed' ;; esac
+case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive$instant$late in *[!0-9]*) fail 19 'a number is malformed' ;; esac
 
 HOME=${HOME-}
 case $root in
@@ -238,17 +240,27 @@ read_current() {
   [ -z "$unsafe" ] || fail 17 "$unsafe"
 }
 
-# point_current ID: the one rename that changes what is served; an empty id takes the link away. In the critical section only, so that
-# links of that name are leftovers.
-point_current() {
+# make_link ID: the link that is about to become `current`. In the critical section only, so that links of that name are leftovers.
+make_link() {
   rm -f "$root"/.drover-next.*
-  if [ -z "$1" ]; then
-    rm -f "$root/current" || fail 18 "cannot remove $root/current"
-    return 0
-  fi
   ln -s "releases/$1" "$root/.drover-next.$$" || fail 18 "cannot write below $root"
+}
+
+# move_link: the one rename that changes what is served.
+move_link() {
   mv -T -f "$root/.drover-next.$$" "$root/current" || {
     rm -f "$root/.drover-next.$$"
     fail 18 "cannot switch $root/current: mv -T failed"
   }
+}
+
+# point_current ID: changes what is served; an empty id takes the link away.
+point_current() {
+  if [ -n "$1" ]; then
+    make_link "$1"
+    move_link
+    return 0
+  fi
+  rm -f "$root"/.drover-next.*
+  rm -f "$root/current" || fail 18 "cannot remove $root/current"
 }

@@ -1,16 +1,16 @@
 # Points `current` to a release in one critical section: our epoch, the expected release, a complete target; intent first,
 # dead-man's switch armed, one rename, result. Replies `unchanged` when the target is live already.
-# The payload is the restart command, which the dead-man's switch runs when it has to go back.
+# The payload is the restart command, which the dead-man's switch runs when it has to go back. With an instant it is what `appointment.sh`
+# says, and `prepare` has left the restart command.
 open_run
-restart=$(cat)
+restart=''
+[ -n "$instant" ] || restart=$(cat)
 enter
-require_lease
-read_current
-[ -n "$to" ] && is_staged "$to" || fail 13 "release $to is not on this host"
-read_decision
-[ "$decision" != reverted ] || fail 22 'this host took the release back by itself; nobody confirmed it in time'
+check_readiness
 if [ "$live" = "$to" ]; then
   [ "$(last_detail restarted)" != "$to" ] || printf 'restarted\n'
+  at=$(last_detail switched-at)
+  [ -z "$at" ] || printf 'at %s\n' "$at"
   if [ -z "$(last_detail intent)" ]; then
     # Somebody else brought it here: this run has nothing to take back.
     record intent "$to $to"
@@ -23,11 +23,18 @@ if [ "$live" = "$to" ]; then
   exit 0
 fi
 [ "$live" = "$from" ] || fail 12 "serves ${live:-nothing}, the plan expects ${from:-nothing}"
-# Room for the way back, should the disk fill up.
-[ -s "$state/ballast" ] || head -c 65536 /dev/zero | write_file "$state/ballast" || fail 15 "not enough space below $root"
-if [ -n "$restart" ]; then
-  printf '%s\n' "$restart" | write_file "$state/runs/$run/restart" || fail 18 "cannot write below $state/runs"
+if [ -n "$instant" ]; then
+  leave
+  start_clock
+  listen
+  await_go
+  enter
+  check_readiness
+  [ "$lease_left" -gt 0 ] || fail 11 'the lease has run out: whoever was to switch this host is silent'
+  [ "$live" = "$from" ] || fail 12 "serves ${live:-nothing}, the plan expects ${from:-nothing}"
+  seconds=$((${seconds:-0} + 3))
 fi
+lay_in
 # A rollout that moves this host settles what older ones left open here; a push stays resumable.
 for other in "$state"/runs/*; do
   [ -f "$other/plan" ] && [ ! -f "$other/ended" ] && [ "${other##*/}" != "$run" ] || continue
@@ -36,8 +43,15 @@ done
 record intent "$from $to"
 flush
 [ "${seconds:-0}" -eq 0 ] || arm_dead_man
-point_current "$to"
+make_link "$to"
+[ -z "$instant" ] || await_instant
+move_link
+[ -z "$instant" ] || read_time
 flush
 record switched "$from $to"
+if [ -n "$instant" ]; then
+  record switched-at "$millis $instant"
+  printf 'at %s %s\n' "$millis" "$instant"
+fi
 flush
 printf 'switched\n'

@@ -1,0 +1,14 @@
+# check_readiness: in the critical section: our epoch, a complete target, and nobody has taken the release back. Sets `live`.
+check_readiness() {
+  require_lease
+  read_current
+  [ -n "$to" ] && is_staged "$to" || fail 13 "release $to is not on this host"
+  read_decision
+  [ "$decision" != reverted ] || fail 22 'this host took the release back by itself; nobody confirmed it in time'
+}
+
+# lay_in: what the way back needs: room, should the disk fill up, and the restart command.
+lay_in() {
+  [ -s "$state/ballast" ] || head -c 65536 /dev/zero | write_file "$state/ballast" || fail 15 "not enough space below $root"
+  [ -z "$restart" ] || printf '%s\n' "$restart" | write_file "$state/runs/$run/restart" || fail 18 "cannot write below $state/runs"
+}
