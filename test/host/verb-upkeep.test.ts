@@ -32,6 +32,29 @@ describe.each(shells)('upkeep under $name', (shell: Shell) => {
     await Promise.all([0, 1, 2, 3, 6, 7].map((index) => site.app.verify(ids[index] as string)));
   });
 
+  it('remembers which snapshots a release is a part of, the newest last, as long as it has it', async () => {
+    const [one, other] = ['1'.repeat(64), '2'.repeat(64)];
+    for (const [snapshot, run] of [
+      [one, 'run-1'],
+      [other, 'run-2'],
+      [one, 'run-3'],
+    ] as const)
+      await site.app.notePart(a, snapshot, run);
+    await site.app.notePart('3'.repeat(64), one, 'run-4');
+    expect([...(await site.app.readState()).parts]).toEqual([
+      [
+        a,
+        [
+          {snapshot: other, run: 'run-2'},
+          {snapshot: one, run: 'run-3'},
+        ],
+      ],
+    ]);
+    expect(await site.app.prune(0, [b])).toEqual([a]);
+    expect((await site.app.readState()).parts.size).toBe(0);
+    await expect(site.app.notePart(b, '../x', 'run-5')).rejects.toThrow('malformed');
+  });
+
   it('goes on behind a journal line that a power cut has torn', async () => {
     await site.deploy('run-1', undefined, a);
     const file = site.at('.drover', 'journal');

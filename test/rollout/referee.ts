@@ -24,6 +24,7 @@ export class Referee extends RunRecord {
   private readonly fruitless = new Map<string, number>();
   private readonly first: {readonly forward: MoveStep | undefined; readonly back: MoveStep | undefined};
   private readonly openWaves = new Set<string>();
+  private elsewhere: readonly string[] = [];
   private reads = 0;
   private ends = 0;
 
@@ -32,10 +33,25 @@ export class Referee extends RunRecord {
     readonly model: FleetModel,
   ) {
     super(plan);
+    this.fewest = [...this.countHolders()];
     this.first = {forward: plan.steps[0], back: stepsBack(plan.steps)[0]};
   }
 
+  /** How many in rotation hold what each set of holders stands for, at worst; by the world, not by what the run believes. */
+  readonly fewest: number[];
+
+  private countHolders(): readonly number[] {
+    return (this.plan.holders ?? []).map(({before, after = before}) => {
+      const has = (host: string): boolean => {
+        const planned = this.plan.hosts.find((each) => each.name === host);
+        return (planned !== undefined && this.model.releaseOf(host) === planned.to ? after : before).includes(host);
+      };
+      return this.model.hosts.filter(({name}) => this.model.isServing(name) && has(name)).length;
+    });
+  }
+
   watch(before: RolloutState, event: RolloutEvent, answer: Answer): void {
+    for (const [index, count] of this.countHolders().entries()) this.fewest[index] = Math.min(this.fewest[index] ?? count, count);
     if (this.ends > 0) {
       this.rule(answer.effects.length === 0, `nothing follows the end, but ${event.kind} did something`);
       return;
@@ -46,6 +62,7 @@ export class Referee extends RunRecord {
     if (event.kind === 'step-done' && event.step === 'arm') this.armed.add(event.host);
     this.checkTogether(event, answer);
     if (event.kind === 'rotation') this.noteShortage(event.silo, view, answer);
+    this.elsewhere = event.kind === 'rotation' ? (event.elsewhere ?? []) : [];
     for (const effect of answer.effects) this.see(event, view, effect);
     this.countPatience(event, answer);
     const silos = new Set(this.plan.hosts.map((host) => host.silo)).size;
@@ -146,6 +163,13 @@ export class Referee extends RunRecord {
     const left = [...view].filter((name) => name !== host && !this.isOut(name)).length;
     const floor = this.plan.floors[silo] ?? 0;
     this.rule(left >= floor, `${key} leaves ${left} hosts in ${silo}, its floor is ${floor}`);
+    const staying = [...view, ...this.elsewhere].filter((name) => name !== host && !this.isOut(name));
+    for (const {before, after = before, least} of this.plan.holders ?? []) {
+      if (!before.includes(host) && !after.includes(host)) continue;
+      const has = (name: string): boolean => before.includes(name) || after.includes(name);
+      const count = staying.filter(has).length;
+      this.rule(count >= least, `${key} leaves ${count} of ${[...before, ...after].join(',')} in rotation, ${least} must stay`);
+    }
   }
 
   private isOut(host: string): boolean {

@@ -145,7 +145,9 @@ function leaseEvent(scenario: Scenario, host: string): RolloutEvent {
 
 function readRotation(scenario: Scenario, model: FleetModel, silo: string, nowMs: number, nth: number): RolloutEvent {
   if (scenario.isBalancerDown(nowMs, nth)) return {kind: 'rotation-failed', silo, code: 'unreachable', why: 'the balancer does not answer'};
-  return {kind: 'rotation', silo, serving: model.servingIn(silo)};
+  const others = [...new Set(scenario.hosts.map((host) => host.silo))].filter((each) => each !== silo);
+  const elsewhere = scenario.plan.holders === undefined ? {} : {elsewhere: others.flatMap((each) => model.servingIn(each))};
+  return {kind: 'rotation', silo, serving: model.servingIn(silo), ...elsewhere};
 }
 
 /** The test's message: what was broken, and the way there. */

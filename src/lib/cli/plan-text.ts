@@ -13,7 +13,7 @@ export function describePlan(plan: RolloutPlan, boundMs: number, rate?: PushRate
   const short = (id: string | undefined): string => (id === undefined ? 'nothing' : id.slice(0, 12));
   const moves = new Map<string, string[]>();
   for (const {name, from, to} of plan.hosts) {
-    const key = `${short(from)} -> ${short(to)}`;
+    const key = plan.snapshot === undefined ? `${short(from)} -> ${short(to)}` : `-> ${short(plan.snapshot)}, each its part`;
     moves.set(key, [...(moves.get(key) ?? []), name]);
   }
   const lines = [

@@ -12,27 +12,38 @@ function tableLook(terminal: Terminal): {width?: number; colour: boolean} {
   return {colour: terminal.outColour, ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns})};
 }
 
+/** `9c21f0a7b311`, or `9c21f0a7b311 (part 3f07…)` where hosts serve parts of a snapshot. */
+function describeRelease(snapshot: string, live: readonly (string | undefined)[]): string {
+  const parts = [...new Set(live)].filter((id) => id !== undefined && id !== snapshot);
+  if (snapshot === '-' || parts.length === 0) return shortId(snapshot);
+  return `${shortId(snapshot)} (${parts.length === 1 ? `part ${shortId(parts[0] ?? '')}` : `${parts.length} parts`})`;
+}
+
 /** Hosts folded by what they say; the ones that differ or fail stand apart. */
 export function renderHealth(report: HealthReport, terminal: Terminal): string {
-  const groups = new Map<string, {hosts: string[]; silo: string; verdict: string; release: string; rotation: string; detail: string}>();
+  const groups = new Map<
+    string,
+    {hosts: string[]; live: (string | undefined)[]; silo: string; verdict: string; release: string; rotation: string; detail: string}
+  >();
   for (const host of report.hosts) {
     const row = {
       silo: host.silo,
       verdict: host.verdict,
-      release: host.live === undefined ? '-' : shortId(host.live),
+      release: host.snapshot ?? host.live ?? '-',
       rotation: host.rotation ?? '-',
       detail: withoutName(host.problems.join('; '), host.host),
     };
     const key = JSON.stringify(row);
-    const group = groups.get(key) ?? {hosts: [], ...row};
+    const group = groups.get(key) ?? {hosts: [], live: [], ...row};
     group.hosts.push(host.host);
+    group.live.push(host.live);
     groups.set(key, group);
   }
   const rows = [...groups.values()].map((group) => [
     foldHostSet(group.hosts),
     group.silo,
     {text: group.verdict, paint: group.verdict === 'healthy' ? ('good' as const) : ('bad' as const)},
-    group.release,
+    describeRelease(group.release, group.live),
     group.rotation,
     group.detail,
   ]);
@@ -72,26 +83,27 @@ export function renderNagios(report: HealthReport): string {
 
 export function renderStatus(status: readonly AppStatus[], terminal: Terminal): string {
   const rows = status.flatMap(({app, hosts}) => {
-    const groups = new Map<string, {hosts: string[]; first: HostStatus}>();
+    const groups = new Map<string, {hosts: string[]; live: (string | undefined)[]; first: HostStatus}>();
     for (const host of hosts) {
       const key = JSON.stringify([
         host.silo,
-        host.live,
+        host.snapshot ?? host.live,
         host.lease?.run,
         host.openRuns,
         host.reachable,
         host.reachable ? host.why : 'unreachable',
         host.staged.length,
       ]);
-      const group = groups.get(key) ?? {hosts: [], first: host};
+      const group = groups.get(key) ?? {hosts: [], live: [], first: host};
       group.hosts.push(host.host);
+      group.live.push(host.live);
       groups.set(key, group);
     }
-    return [...groups.values()].map(({hosts: names, first}) => [
+    return [...groups.values()].map(({hosts: names, live, first}) => [
       app,
       first.silo,
       foldHostSet(names),
-      first.reachable ? (first.live === undefined ? '-' : shortId(first.live)) : {text: 'unreachable', paint: 'bad' as const},
+      first.reachable ? describeRelease(first.snapshot ?? first.live ?? '-', live) : {text: 'unreachable', paint: 'bad' as const},
       String(first.staged.length),
       first.lease === undefined ? '-' : `${first.lease.run} by ${first.lease.owner}`,
       [first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`, withoutName(first.why ?? '', first.host)]

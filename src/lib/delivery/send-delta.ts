@@ -28,7 +28,8 @@ export interface SendOptions {
 /** How a push to one host ended: nothing to do, or so many bytes over the wire. */
 export type Sent = {readonly kind: 'unchanged'} | {readonly kind: 'staged'; readonly sentBytes: number; readonly resumedBytes: number};
 
-const usualStallMs = 60_000;
+/** No byte taken for this long means that the host has stalled. */
+export const usualStallMs = 60_000;
 
 /**
  * Brings one delta to one host and makes it a release there. Continues from what the host has, after checking that it is a prefix of

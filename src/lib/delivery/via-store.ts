@@ -1,6 +1,6 @@
 import {VerbError} from '../host/verb-call.js';
 import type {SharedDelta} from '../snapshot/store.js';
-import {describeStage, openPart, type SendOptions, type Sent, stallMs} from './send-delta.js';
+import {describeStage, openPart, type SendOptions, type Sent, usualStallMs} from './send-delta.js';
 import {boundTransfer} from './transfer-bound.js';
 
 export interface FetchOptions extends SendOptions {
@@ -32,7 +32,7 @@ export async function fetchDelta(options: FetchOptions): Promise<Sent> {
     onProgress(offset);
     const config = writeConfig(await shared.presign(addressSeconds), rate);
     const before: number = offset;
-    const got = await tryFetch(() => host.stageFetch(request, before, config, {idleMs: stallMs, totalMs}));
+    const got = await tryFetch(() => host.stageFetch(request, before, config, {idleMs: usualStallMs, totalMs}));
     if (got === delta.bytes) break;
     const problem = typeof got === 'number' ? undefined : got;
     const now = await openPart(host, request, delta);

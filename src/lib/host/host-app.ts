@@ -91,6 +91,11 @@ export class HostApp {
     await this.call('note', {...fence, event, detail});
   }
 
+  /** Remembers that a release here is a part of a snapshot. */
+  async notePart(part: string, snapshot: string, run: string): Promise<void> {
+    await this.call('note-part', {id: part, from: snapshot, run});
+  }
+
   async stageOpen(request: StageRequest): Promise<Offer> {
     const {id, base, delta, unpackedBytes, files, run} = request;
     const values = {

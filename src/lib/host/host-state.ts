@@ -30,6 +30,8 @@ export interface HostState {
   readonly live: string | undefined;
   /** Complete releases, in no order. */
   readonly releases: readonly string[];
+  /** Release -> snapshots that it is a part of, and the run that said so, newest last. */
+  readonly parts: ReadonlyMap<string, readonly {readonly snapshot: string; readonly run: string}[]>;
   readonly epoch: number;
   readonly lease: HeldLease | undefined;
   /** Runs that did not end here. */
@@ -46,6 +48,7 @@ export function parseHostState(body: string): HostState {
   const releases: string[] = [];
   const journal: JournalLine[] = [];
   const decisions = new Map<string, 'confirmed' | 'reverted'>();
+  const parts = new Map<string, {snapshot: string; run: string}[]>();
   const values = new Map<string, string>();
   for (const line of body.split('\n')) {
     const space = line.indexOf(' ');
@@ -54,7 +57,10 @@ export function parseHostState(body: string): HostState {
     if (key === 'release') releases.push(value);
     else if (key === 'open-run') openRuns.push(value);
     else if (key === 'journal') journal.push(...parseJournalLine(value));
-    else if (key === 'decision') {
+    else if (key === 'part-of') {
+      const [part, snapshot, run] = value.split(' ');
+      if (part !== undefined && snapshot !== undefined) parts.set(part, [...(parts.get(part) ?? []), {snapshot, run: run ?? ''}]);
+    } else if (key === 'decision') {
       const [run, decision] = value.split(' ');
       if (run !== undefined) decisions.set(run, decision === 'reverted' ? 'reverted' : 'confirmed');
     } else values.set(key, value);
@@ -67,6 +73,7 @@ export function parseHostState(body: string): HostState {
     unsafe: values.get('unsafe'),
     live: values.get('current'),
     releases,
+    parts,
     epoch: Number(values.get('epoch') ?? 0),
     lease:
       run === undefined

@@ -8,6 +8,7 @@ export type VerbName =
   | 'hook'
   | 'lease'
   | 'note'
+  | 'note-part'
   | 'prepare'
   | 'read-plan'
   | 'read-state'

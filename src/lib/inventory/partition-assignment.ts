@@ -8,6 +8,8 @@ import {matchExpression} from './selection.js';
 
 /** Hosts that stand in for one another: each of them holds the partition. */
 export interface HolderSet {
+  /** The hosts that the copies are shared out among. */
+  readonly among: readonly string[];
   readonly hosts: readonly string[];
   /** How many were asked for; undefined where all that a rule selects hold it. */
   readonly copies?: number;
@@ -52,7 +54,7 @@ function nameRule(rule: PartitionRule): string {
 }
 
 function assignRules({app, inventory, members}: AssignOptions, {rules, copies}: Extract<Partitions, {kind: 'path'}>): readonly Partition[] {
-  const carriers = new Set(members.map((host) => host.name));
+  const carriers = new Set<string>(members.map((host) => host.name));
   return rules.map((rule, index): Partition => {
     const name = nameRule(rule);
     if (rule.hosts === undefined) return {name, sets: []};
@@ -64,9 +66,9 @@ function assignRules({app, inventory, members}: AssignOptions, {rules, copies}: 
       const message = `${where} ${JSON.stringify(rule.hosts)} selects no host that carries the app`;
       throw new DroverError({code: 'selection', message, fix: `select among the hosts of apps.${app}.hosts, or write none`});
     }
-    if (copies === undefined) return {name, sets: [{hosts}]};
+    if (copies === undefined) return {name, sets: [{among: [...carriers], hosts}]};
     expectCopies(app, {copies, total: hosts.length, where: `of rule ${JSON.stringify(name)}`});
-    return {name, sets: [{hosts: chooseHolders(name, hosts, copies), copies}]};
+    return {name, sets: [{among: [...carriers], hosts: chooseHolders(name, hosts, copies), copies}]};
   });
 }
 
@@ -82,7 +84,7 @@ function assignHashes({app, members}: AssignOptions, {count, copies, within}: Ex
   for (const {where, hosts} of pools) expectCopies(app, {copies, total: hosts.length, where});
   return Array.from({length: count}, (_, index): Partition => {
     const name = String(index);
-    return {name, sets: pools.map(({hosts}) => ({hosts: chooseHolders(name, hosts, copies), copies}))};
+    return {name, sets: pools.map(({hosts}) => ({among: hosts, hosts: chooseHolders(name, hosts, copies), copies}))};
   });
 }
 

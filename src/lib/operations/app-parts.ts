@@ -2,9 +2,11 @@ import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
 import type {Inventory} from '../inventory/host.js';
 import {type Assignment, assignPartitions} from '../inventory/partition-assignment.js';
-import type {Manifest} from '../snapshot/manifest.js';
+import type {Manifest, SnapshotId} from '../snapshot/manifest.js';
 import {cutParts, type Part} from '../snapshot/part.js';
+import type {Store} from '../snapshot/store.js';
 import {hostsOfApp} from './plan-rollout.js';
+import type {World} from './world.js';
 
 /** Who holds what of an app; undefined when every host holds all of it. */
 export function assignApp(inventory: Inventory, app: App): Assignment | undefined {
@@ -26,7 +28,30 @@ export function expectPartition(app: App, assignment: Assignment): (path: string
   };
 }
 
-/** The part of each host of an app, by host; hosts that hold the same get the same part. Nothing is kept. */
+/** The parts of a snapshot that hosts of an app get; hosts that hold the same get the same part. */
+export interface CutApp {
+  readonly assignment: Assignment;
+  /** By host, every host of the app. */
+  readonly parts: ReadonlyMap<string, Part>;
+}
+
+/** Cuts a snapshot for every host of an app, and keeps the parts; undefined when the app has no partitions. */
+export async function cutApp(options: {
+  readonly inventory: Inventory;
+  readonly app: App;
+  readonly store: Store;
+  readonly snapshot: SnapshotId;
+  readonly signal: AbortSignal;
+}): Promise<CutApp | undefined> {
+  const {inventory, app, store, snapshot, signal} = options;
+  const assignment = assignApp(inventory, app);
+  if (assignment === undefined) return undefined;
+  const parts = cutManifest({inventory, app, assignment, manifest: await store.manifest(snapshot)});
+  await store.keepParts(snapshot, [...new Set(parts.values())], signal);
+  return {assignment, parts};
+}
+
+/** As `cutApp`, of a manifest in hand; nothing is kept. */
 export function cutManifest({
   inventory,
   app,
@@ -53,4 +78,21 @@ export function cutManifest({
       return part === undefined ? [] : [[host, part]];
     }),
   );
+}
+
+/** Host -> id of its part. */
+export function listIds(cut: CutApp): ReadonlyMap<string, string> {
+  return new Map([...cut.parts].map(([host, part]) => [host, part.manifest.id]));
+}
+
+/** Links that lead into what their hosts do not hold. */
+export async function warnOfDangling(world: Pick<World, 'emit'>, cut: CutApp | undefined): Promise<void> {
+  const paths = [...new Set([...(cut?.parts.values() ?? [])].flatMap((part) => part.dangling))];
+  const [first] = paths;
+  if (first === undefined) return;
+  const more = paths.length === 1 ? '' : ` and ${paths.length - 1} more`;
+  await world.emit({
+    kind: 'warning',
+    message: `link ${JSON.stringify(first)}${more} will lead nowhere on hosts that do not hold its target`,
+  });
 }

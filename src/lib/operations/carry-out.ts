@@ -159,11 +159,11 @@ async function perform(
     case 'read-rotation':
       try {
         if (effect.afterMs > 0) await sleep(effect.afterMs, undefined, {signal: over});
-        const rotation = await crew.balancer.read(
-          members.filter((host) => host.silo === effect.silo),
-          world.signal,
-        );
-        push({kind: 'rotation', silo: effect.silo, serving: rotation.filter((each) => each.state === 'in').map((each) => each.host.name)});
+        const seen = crew.plan.holders === undefined ? members.filter((host) => host.silo === effect.silo) : members;
+        const rotation = (await crew.balancer.read(seen, world.signal)).filter((each) => each.state === 'in');
+        const serving = rotation.filter((each) => each.host.silo === effect.silo).map((each) => each.host.name);
+        const elsewhere = rotation.filter((each) => each.host.silo !== effect.silo).map((each) => each.host.name);
+        push({kind: 'rotation', silo: effect.silo, serving, ...(crew.plan.holders === undefined ? {} : {elsewhere})});
       } catch (error) {
         if (over.aborted) return;
         if (!(error instanceof DroverError)) throw error;

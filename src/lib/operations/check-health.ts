@@ -1,10 +1,12 @@
 import {performance} from 'node:perf_hooks';
 import {DroverError} from '../errors/drover-error.js';
 import {fanOut} from '../fanout/fan-out.js';
+import type {HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {Balancer, Rotation} from '../traffic/balancer.js';
 import {describeProbe, type ProbeResult, probeHost} from '../traffic/probe.js';
+import {namePart, nameSnapshots} from './name-snapshots.js';
 import {useHost, useLink} from './on-host.js';
 import {endRun, type RunEnd} from './run-end.js';
 import type {World} from './world.js';
@@ -15,6 +17,8 @@ export interface HostHealth {
   readonly verdict: 'healthy' | 'unhealthy' | 'unreachable';
   /** What `current` names. */
   readonly live?: string;
+  /** The snapshot that the live release is a part of, where content is shared out. */
+  readonly snapshot?: string;
   /** What the process says it serves. */
   readonly served?: string;
   readonly rotation?: Rotation['state'];
@@ -29,7 +33,7 @@ export interface HealthReport {
   /** `degraded`: some hosts fail, or hosts serve different releases. `down`: in some silo no host is healthy. */
   readonly overall: 'healthy' | 'degraded' | 'down';
   readonly hosts: readonly HostHealth[];
-  /** Release -> hosts that serve it, most common first. */
+  /** Release, or the snapshot that it is a part of -> hosts that serve it, most common first. */
   readonly releases: readonly {readonly release: string; readonly hosts: readonly string[]}[];
   readonly warnings: readonly string[];
 }
@@ -44,7 +48,8 @@ export async function checkHealth(
   await world.emit({kind: 'run-started', command: 'health', app: app.name, operator: world.operator, hosts: hosts.length});
   const warnings: string[] = [];
   const rotation = await readRotation(world, balancer, hosts, warnings);
-  const outcomes = await fanOut(hosts, (host) => examine(world, app, host, rotation.get(host.name)), {
+  const states = new Map<string, HostState>();
+  const outcomes = await fanOut(hosts, (host) => examine(world, {app, host, rotation: rotation.get(host.name), states}), {
     concurrency: world.concurrency,
     random: world.random,
     signal: world.signal,
@@ -64,8 +69,10 @@ export async function checkHealth(
       });
     },
   });
+  const named = nameSnapshots(states);
   const examined = outcomes.map((outcome): HostHealth => {
-    if (outcome.kind === 'done') return outcome.value;
+    const {name} = outcome.item;
+    if (outcome.kind === 'done') return {...outcome.value, ...namePart(states.get(name), named.get(name))};
     const why = outcome.kind === 'failed' ? outcome.problem.message : 'not asked: interrupted';
     return {host: outcome.item.name, silo: outcome.item.silo, verdict: 'unreachable', problems: [why], probes: []};
   });
@@ -95,8 +102,17 @@ async function readRotation(
   }
 }
 
-async function examine(world: World, app: App, host: Host, rotation: Rotation | undefined): Promise<HostHealth> {
+interface Examination {
+  readonly app: App;
+  readonly host: Host;
+  readonly rotation: Rotation | undefined;
+  /** Takes what the host says of itself. */
+  readonly states: Map<string, HostState>;
+}
+
+async function examine(world: World, {app, host, rotation, states}: Examination): Promise<HostHealth> {
   const state = await useHost(world, host, app, (on) => on.readState());
+  states.set(host.name, state);
   const probes = await useLink(world, host, (link) =>
     probeHost({host, link, root: app.root, probes: app.health, signal: world.signal, now: () => performance.now()}),
   );
@@ -128,15 +144,15 @@ function describeResult(result: ProbeResult): HostHealth['probes'][number] {
 function judge(hosts: readonly HostHealth[]): HealthReport['overall'] {
   const silos = new Set(hosts.map((host) => host.silo));
   if ([...silos].some((silo) => hosts.filter((host) => host.silo === silo).every((host) => host.verdict !== 'healthy'))) return 'down';
-  const releases = new Set(hosts.flatMap((host) => (host.live === undefined ? [] : [host.live])));
+  const releases = new Set(hosts.flatMap((host) => (host.live === undefined ? [] : [host.snapshot ?? host.live])));
   return hosts.every((host) => host.verdict === 'healthy') && releases.size <= 1 ? 'healthy' : 'degraded';
 }
 
 function groupReleases(hosts: readonly HostHealth[]): HealthReport['releases'] {
   const groups = new Map<string, string[]>();
-  for (const {host, live} of hosts) {
-    if (live === undefined) continue;
-    groups.set(live, [...(groups.get(live) ?? []), host]);
+  for (const {host, live, snapshot = live} of hosts) {
+    if (snapshot === undefined) continue;
+    groups.set(snapshot, [...(groups.get(snapshot) ?? []), host]);
   }
   return [...groups].map(([release, names]) => ({release, hosts: names})).sort((a, b) => b.hosts.length - a.hosts.length);
 }

@@ -8,10 +8,6 @@ import type {Store} from '../snapshot/store.js';
  * hold, so that another machine without the store can deploy what is staged.
  */
 export async function chooseSnapshot(store: Store, app: App, words: string, states: ReadonlyMap<string, HostState>): Promise<string> {
-  if (app.partitions !== undefined) {
-    const message = `apps.${app.name}.partitions is not carried out by this version`;
-    throw new DroverError({code: 'refused', message, fix: 'take partitions: out; drover hosts --partitions shows who would hold what'});
-  }
   try {
     return (await store.resolve(app.name, words)).id;
   } catch (error) {

@@ -3,26 +3,26 @@ import type {SnapshotId} from '../snapshot/manifest.js';
 import type {Delta, Store} from '../snapshot/store.js';
 import type {World} from './world.js';
 
-/** Where a host starts from, and what it can unpack. */
+/** Where a host starts from, where it goes, and what it can unpack. */
 export interface DeltaWish {
+  readonly snapshot: SnapshotId;
   readonly base: SnapshotId | undefined;
   readonly encoding: Encoding;
 }
 
-/** The deltas to one snapshot, each built once when it is first wanted, whatever the number of hosts. */
+/** The deltas of one run, each built once when it is first wanted, whatever the number of hosts. */
 export class DeltaShelf {
   private readonly built = new Map<string, Promise<Delta>>();
 
   constructor(
     private readonly world: World,
     private readonly store: Store,
-    private readonly snapshot: SnapshotId,
     /** How many hosts wish for the same; for the record. */
     private readonly countHosts: (wish: DeltaWish) => number,
   ) {}
 
   take(wish: DeltaWish): Promise<Delta> {
-    const key = `${wish.base} ${wish.encoding}`;
+    const key = `${wish.snapshot} ${wish.base} ${wish.encoding}`;
     const known = this.built.get(key);
     if (known !== undefined) return known;
     const building = this.build(wish);
@@ -31,11 +31,11 @@ export class DeltaShelf {
   }
 
   private async build(wish: DeltaWish): Promise<Delta> {
-    const {base, encoding} = wish;
-    const delta = await this.store.delta(base, this.snapshot, this.world.signal, encoding);
+    const {snapshot, base, encoding} = wish;
+    const delta = await this.store.delta(base, snapshot, this.world.signal, encoding);
     const {files, bytes} = delta;
     const hosts = Math.max(1, this.countHosts(wish));
-    await this.world.emit({kind: 'delta-built', snapshot: this.snapshot, files, bytes, hosts, ...(base === undefined ? {} : {base})});
+    await this.world.emit({kind: 'delta-built', snapshot, files, bytes, hosts, ...(base === undefined ? {} : {base})});
     return delta;
   }
 }

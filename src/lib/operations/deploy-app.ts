@@ -2,10 +2,14 @@ import {DroverError, type Problem} from '../errors/drover-error.js';
 import type {HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
-import type {MoveStep, RolloutPlan} from '../rollout/plan.js';
+import type {MoveStep, PlannedHost, RolloutPlan} from '../rollout/plan.js';
+import type {SnapshotId} from '../snapshot/manifest.js';
 import type {Store} from '../snapshot/store.js';
 import type {Balancer, Rotation} from '../traffic/balancer.js';
+import {cutApp, listIds, warnOfDangling} from './app-parts.js';
 import {chooseSnapshot} from './choose-snapshot.js';
+import {noteParts} from './note-parts.js';
+import {planParts} from './plan-holders.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {renderPlan} from './plan-text.js';
 import {type TimeRequest, timePlan} from './plan-timed.js';
@@ -49,6 +53,14 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
       file: world.project.file,
     });
   }
+  if (at !== undefined && app.partitions !== undefined) {
+    throw new DroverError({
+      code: 'refused',
+      message: `apps.${app.name} has partitions, and their holders cannot all switch at one time: some must serve while others move`,
+      fix: 'deploy without --at',
+      file: world.project.file,
+    });
+  }
   if (options.snapshot === 'latest') await store.resolve(app.name, 'latest');
   await world.emit({
     kind: 'run-started',
@@ -66,25 +78,25 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   if (at !== undefined) await refuseClocks(world, app, hosts, at.clockBoundMs);
   const rotation = await balancer.read(hosts, world.signal);
-  const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), snapshot, rotation, host.name));
+  const cut = await cutApp({inventory: world.inventory, app, store, snapshot: snapshot as SnapshotId, signal: world.signal});
+  await warnOfDangling(world, cut);
+  const releaseFor = (host: Host): string => cut?.parts.get(host.name)?.manifest.id ?? snapshot;
+  const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), releaseFor(host), rotation, host.name));
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
   const changing = orderHosts(
     hosts.filter((host) => !converged.includes(host)),
     serving,
   );
-  const untimed = planRollout(world, {
-    command: 'deploy',
-    app,
-    skip,
-    hosts: changing.map((host) => {
-      const live = fleet.states.get(host.name)?.live;
-      return {name: host.name, silo: host.silo, to: snapshot, ...(live === undefined ? {} : {from: live})};
-    }),
+  const planned = changing.map((host): PlannedHost => {
+    const live = fleet.states.get(host.name)?.live;
+    return {name: host.name, silo: host.silo, to: releaseFor(host), ...(live === undefined ? {} : {from: live})};
   });
+  const shared = cut === undefined ? undefined : await planParts(world, {app, store, assignment: cut.assignment, balancer, fleet, planned});
+  const untimed = planRollout(world, {command: 'deploy', app, skip, hosts: planned, ...shared, ...(cut === undefined ? {} : {snapshot})});
   const plan = at === undefined ? untimed : timePlan(untimed, app, at, countSilos(hostsOfApp(world.inventory, app)));
   const budget = plan.at === undefined ? plan.budget : 0;
   await announcePlan(world, plan, app, snapshot);
-  for (const host of converged) await world.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', release: snapshot});
+  for (const host of converged) await world.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', release: releaseFor(host)});
   if (plan.hosts.length > 0 && !(await approve(plan))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
@@ -94,6 +106,7 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
       app,
       store,
       snapshot,
+      ...(cut === undefined ? {} : {parts: listIds(cut)}),
       hosts: changing.filter((host) => fleet.states.has(host.name)),
       states: fleet.states,
       budget: budget - unusable.size,
@@ -109,6 +122,11 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
         });
       }
     }
+  }
+  if (cut !== undefined) {
+    const reached = hosts.filter((host) => fleet.states.has(host.name) && !unusable.has(host.name));
+    const parts = reached.map((host) => ({host, part: releaseFor(host)}));
+    await noteParts(world, {app, snapshot, run: world.run, states: fleet.states, parts});
   }
   return runRollout(world, {app, plan, balancer, unusable, startedMs, protect: [snapshot]});
 }

@@ -3,7 +3,7 @@ import type {App} from '../inventory/app.js';
 import {formatDuration} from '../inventory/duration.js';
 import type {Host, Inventory} from '../inventory/host.js';
 import {matchExpression} from '../inventory/selection.js';
-import type {MoveStep, PlannedHost, RolloutPlan} from '../rollout/plan.js';
+import type {Holders, MoveStep, PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import {planWaves, resolveFloor} from '../rollout/waves.js';
 import type {World} from './world.js';
 
@@ -33,9 +33,12 @@ export function planRollout(
     readonly app: App;
     readonly hosts: readonly PlannedHost[];
     readonly skip?: ReadonlySet<MoveStep>;
+    /** Where content is shared out: who stands in for whom, and the snapshot that releases are parts of. */
+    readonly holders?: readonly Holders[];
+    readonly snapshot?: string;
   },
 ): RolloutPlan {
-  const {command, app, hosts, skip} = options;
+  const {command, app, hosts, skip, holders, snapshot} = options;
   refuseHastyConfirm(app);
   const floors: Record<string, number> = {};
   const members = hostsOfApp(world.inventory, app);
@@ -65,6 +68,8 @@ export function planRollout(
     soakMs: command === 'deploy' ? app.roll.soakMs : 0,
     confirmMs: app.roll.confirmMs,
     steps: stepsOfApp(app, command, skip),
+    ...(holders === undefined ? {} : {holders}),
+    ...(snapshot === undefined ? {} : {snapshot}),
   };
 }
 
@@ -98,7 +103,7 @@ export function boundRollout(plan: RolloutPlan, app: App, connectTimeoutMs: numb
   const perHost = plan.steps.reduce((sum, step) => sum + perStep[step], 0);
   const moves = plan.waves.reduce((sum, wave) => {
     const members = Math.max(1, wave.hosts.length);
-    const free = Math.max(1, members - (plan.floors[wave.silo] ?? 0));
+    const free = plan.holders === undefined ? Math.max(1, members - (plan.floors[wave.silo] ?? 0)) : 1;
     return sum + Math.ceil(members / free) * perHost + plan.soakMs;
   }, 0);
   return connectTimeoutMs * 3 + moves;

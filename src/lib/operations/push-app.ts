@@ -1,8 +1,11 @@
 import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
+import type {SnapshotId} from '../snapshot/manifest.js';
 import type {Store} from '../snapshot/store.js';
+import {cutApp, listIds, warnOfDangling} from './app-parts.js';
 import {chooseSnapshot} from './choose-snapshot.js';
+import {noteParts} from './note-parts.js';
 import {type PushPlan, renderPlan} from './plan-text.js';
 import {findUnfit, readFleet} from './read-fleet.js';
 import {endRun, type RunEnd} from './run-end.js';
@@ -52,20 +55,34 @@ export async function stageEverywhere(
   const fleet = await readFleet(world, app, hosts);
   const [unfit, ...more] = findUnfit(fleet);
   if (unfit !== undefined) throw new DroverError(unfit, ...more);
+  const cut = await cutApp({inventory: world.inventory, app, store, snapshot: snapshot as SnapshotId, signal: world.signal});
+  await warnOfDangling(world, cut);
+  const releaseFor = (host: Host): string => cut?.parts.get(host.name)?.manifest.id ?? snapshot;
   const reachable = hosts.filter((host) => fleet.states.has(host.name));
   const results = await stageRelease(world, {
     app,
     store,
     snapshot,
+    ...(cut === undefined ? {} : {parts: listIds(cut)}),
     hosts: reachable,
     states: fleet.states,
     run: {id: plan.run, plan: renderPlan(plan), endsHere: true},
   });
+  if (cut !== undefined) {
+    const arrived = results.filter((result) => result.kind === 'staged' || result.kind === 'unchanged');
+    const parts = arrived.map(({host}) => ({host, part: releaseFor(host)}));
+    await noteParts(world, {app, snapshot, run: plan.run, states: fleet.states, parts});
+  }
   for (const host of hosts) {
     const result = results.find((each) => each.host === host);
     const problem = result?.problem ?? fleet.problems.get(host.name);
     if (result?.kind === 'unchanged' || result?.kind === 'staged') {
-      await world.emit({kind: 'host-ended', host: host.name, outcome: result.kind === 'staged' ? 'done' : 'unchanged', release: snapshot});
+      await world.emit({
+        kind: 'host-ended',
+        host: host.name,
+        outcome: result.kind === 'staged' ? 'done' : 'unchanged',
+        release: releaseFor(host),
+      });
       continue;
     }
     const outcome = result === undefined ? 'skipped' : result.kind;

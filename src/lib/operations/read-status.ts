@@ -1,6 +1,7 @@
 import type {HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
+import {namePart, nameSnapshots} from './name-snapshots.js';
 import {readFleet} from './read-fleet.js';
 import {endRun, type RunEnd} from './run-end.js';
 import type {World} from './world.js';
@@ -13,6 +14,8 @@ export interface HostStatus {
   /** Why it says nothing. */
   readonly why?: string;
   readonly live?: string;
+  /** The snapshot that the live release is a part of, where content is shared out. */
+  readonly snapshot?: string;
   /** Staged and not live. */
   readonly staged: readonly string[];
   readonly lease?: {readonly run: string; readonly owner: string; readonly reason: string; readonly leftSeconds: number};
@@ -37,10 +40,14 @@ export async function readStatus(
   let silent = 0;
   for (const {app, hosts} of selections) {
     const fleet = await readFleet(world, app, hosts);
+    const named = nameSnapshots(fleet.states);
     silent += fleet.problems.size;
     status.push({
       app: app.name,
-      hosts: hosts.map((host) => describeHost(host, fleet.states.get(host.name), fleet.problems.get(host.name)?.message)),
+      hosts: hosts.map((host) => ({
+        ...describeHost(host, fleet.states.get(host.name), fleet.problems.get(host.name)?.message),
+        ...namePart(fleet.states.get(host.name), named.get(host.name)),
+      })),
     });
   }
   return {status, end: await endRun(world, startedMs, silent === 0 ? 'converged' : 'refused', silent === 0 ? {} : {code: 'unreachable'})};

@@ -56,20 +56,21 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   const rest = planRest(plan, fleet.states, rotation);
   if (rest.at !== undefined && rest.back === undefined && rest.waves.length > 0)
     await refuseClocks(world, app, hosts, rest.at.clockBoundMs);
-  await announcePlan(world, rest, app, plan.hosts[0]?.to);
+  await announcePlan(world, rest, app, plan.snapshot ?? plan.hosts[0]?.to);
   if (rest.waves.length > 0 && !(await options.approve(rest, app))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
   const unusable = new Map(fleet.problems);
   if (rest.back === undefined) {
     const lacking = rest.hosts.filter(({name, to}) => fleet.states.get(name)?.releases.includes(to) === false);
-    for (const to of new Set(lacking.map((host) => host.to))) {
+    if (lacking.length > 0) {
       const store = await options.openStore();
       const staged = await stageRelease(world, {
         app,
         store,
-        snapshot: to,
-        hosts: lacking.filter((host) => host.to === to).map((host) => expectHost(world, host.name)),
+        snapshot: plan.snapshot ?? lacking[0]?.to ?? '',
+        parts: new Map(lacking.map((host) => [host.name, host.to])),
+        hosts: lacking.map((host) => expectHost(world, host.name)),
         states: fleet.states,
         run: {id: plan.run, plan: renderPlan(plan), endsHere: false},
       });

@@ -6,20 +6,24 @@ import type {Host} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
+import {assignApp} from './app-parts.js';
 import {orderHosts, refuseBalancer, refuseLeased} from './deploy-app.js';
+import {noteParts} from './note-parts.js';
 import {runStep, useHost} from './on-host.js';
+import {planParts} from './plan-holders.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {findUnfit, readFleet} from './read-fleet.js';
 import {refuseEmbargo} from './refuse-embargo.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
+import {chooseSnapshotBack, findPartBack, hasParts, listSnapshots} from './snapshot-back.js';
 import type {World} from './world.js';
 
 export interface RollbackOptions {
   readonly app: App;
   /** A release, or the start of its id; undefined: what each host's own journal calls good before the live one. */
   readonly to: string | undefined;
-  /** Asked for when `to` names a release: a rollback to what was good needs no store. */
+  /** Asked for when `to` names a release, or hosts hold parts: a rollback to what was good needs no store. */
   readonly openStore: () => Store;
   /** The embargo of a release named by `to` does not hold, for the run's reason. */
   readonly ignoreEmbargo: boolean;
@@ -51,9 +55,11 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
     const [problem, ...others] = fleet.problems.values();
     if (problem !== undefined) throw new DroverError(problem, ...others);
   }
+  const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, to) : undefined;
   const targets = hosts.flatMap((host): {host: Host; target: Target}[] => {
     const state = fleet.states.get(host.name);
-    return state === undefined ? [] : [{host, target: findTarget(host, state, to)}];
+    if (state === undefined) return [];
+    return [{host, target: snapshot === undefined ? findTarget(host, state, to) : findPart(host, state, snapshot)}];
   });
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
   if (refused !== undefined) throw new DroverError(refused, ...others);
@@ -73,15 +79,21 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
     serving,
   );
   moving.sort((one, other) => order.indexOf(one.host) - order.indexOf(other.host));
+  const planned = moving.map(
+    ({host, to: id, from}): PlannedHost => ({name: host.name, silo: host.silo, to: id, ...(from === undefined ? {} : {from})}),
+  );
+  const assignment = snapshot === undefined ? undefined : assignApp(world.inventory, app);
+  const shared =
+    assignment === undefined ? undefined : await planParts(world, {app, store: options.openStore(), assignment, balancer, fleet, planned});
   const plan = planRollout(world, {
     command: 'rollback',
     app,
-    hosts: moving.map(
-      ({host, to: id, from}): PlannedHost => ({name: host.name, silo: host.silo, to: id, ...(from === undefined ? {} : {from})}),
-    ),
+    hosts: planned,
+    ...shared,
+    ...(snapshot === undefined ? {} : {snapshot}),
   });
   const ids = new Set(moving.map((each) => each.to));
-  await announcePlan(world, plan, app, ids.size === 1 ? [...ids][0] : undefined);
+  await announcePlan(world, plan, app, snapshot ?? (ids.size === 1 ? [...ids][0] : undefined));
   for (const {host, target} of targets) {
     if (target.kind === 'unchanged')
       await world.emit({
@@ -95,6 +107,13 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   if (plan.hosts.length > 0 && !(await approve(plan))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
+  if (snapshot !== undefined) {
+    const parts = targets.flatMap(({host, target}) => {
+      const part = target.kind === 'release' ? target.id : fleet.states.get(host.name)?.live;
+      return part === undefined ? [] : [{host, part}];
+    });
+    await noteParts(world, {app, snapshot, run: world.run, states: fleet.states, parts});
+  }
   for (const problem of fleet.problems.values()) {
     await world.emit({kind: 'host-ended', host: problem.host ?? '', outcome: 'skipped', code: problem.code, why: problem.message});
   }
@@ -105,6 +124,30 @@ type Target =
   | {readonly kind: 'release'; readonly id: string}
   | {readonly kind: 'unchanged'; readonly why: string; readonly live: string | undefined}
   | {readonly kind: 'refused'; readonly problem: Problem};
+
+/** The snapshot that hosts with parts go back to, all to the same. Throws `refused`, or `usage` when words name several. */
+function chooseBack(states: ReadonlyMap<string, HostState>, to: string | undefined): string {
+  const refuse = (code: 'refused' | 'usage', message: string, fix: string): never => {
+    throw new DroverError({code, message, fix});
+  };
+  if (to === undefined) {
+    const back = chooseSnapshotBack(states);
+    return (
+      back ?? refuse('refused', 'there is no earlier snapshot whose part is healthy on every host', 'name one with --to, or deploy one')
+    );
+  }
+  const [only, ...more] = listSnapshots(states).filter((id) => id.startsWith(to));
+  if (only === undefined) return refuse('refused', `no host holds a part of snapshot "${to}"`, 'push it and deploy it instead');
+  return more.length === 0 ? only : refuse('usage', `snapshot "${to}" matches ${more.length + 1}`, 'give more characters');
+}
+
+function findPart(host: Host, state: HostState, snapshot: string): Target {
+  const way = findPartBack(state, snapshot);
+  if (way.kind === 'release') return way;
+  if (way.kind === 'same') return {kind: 'unchanged', why: `serves its part of ${snapshot.slice(0, 12)} already`, live: state.live};
+  const message = `no part of ${snapshot.slice(0, 12)} was ever confirmed healthy on ${host.name}, or it is gone`;
+  return {kind: 'refused', problem: {code: 'refused', message, host: host.name, fix: 'deploy it instead'}};
+}
 
 function findTarget(host: Host, state: HostState, to: string | undefined): Target {
   const refuse = (message: string, fix: string): Target => ({kind: 'refused', problem: {code: 'refused', message, host: host.name, fix}});

@@ -4,6 +4,7 @@ import {fanOut} from '../fanout/fan-out.js';
 import type {App} from '../inventory/app.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
+import {isSpare} from '../rollout/holders.js';
 import {isChanged} from '../rollout/host-stage.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
@@ -75,13 +76,18 @@ async function keepDebtOut(world: World, app: App, plan: RolloutPlan, balancer: 
     const host = hosts.find((each) => each.name === name);
     if (host === undefined) continue;
     try {
-      const rotation = await balancer.read(
-        hosts.filter((each) => each.silo === silo),
-        world.signal,
+      const seen = plan.holders === undefined ? hosts.filter((each) => each.silo === silo) : hosts;
+      const everywhere = (await balancer.read(seen, world.signal)).filter((each) => each.state === 'in');
+      const serving = everywhere.filter((each) => each.host.silo === silo);
+      const isServing = serving.some((each) => each.host.name === name);
+      const isLast = !isSpare(
+        result.state,
+        name,
+        everywhere.map((each) => each.host.name),
       );
-      const serving = rotation.filter((each) => each.state === 'in');
-      if (serving.some((each) => each.host.name === name) && serving.length - 1 < (plan.floors[silo] ?? 0)) {
-        await world.emit({kind: 'warning', host: name, message: 'still in rotation with its old release: the floor of its silo needs it'});
+      if (isServing && (isLast || serving.length - 1 < (plan.floors[silo] ?? 0))) {
+        const why = isLast ? 'what it holds would be out with it' : 'the floor of its silo needs it';
+        await world.emit({kind: 'warning', host: name, message: `still in rotation with its old release: ${why}`});
         continue;
       }
       await runStep(world, {host, step: 'drain', action: () => balancer.drain(host, world.signal)});
@@ -125,7 +131,7 @@ function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} 
     return stage?.kind === 'lost' && !stage.touched;
   });
   if (open.length === 0 || untouched.length < open.length || plan.back !== undefined) return {next: `drover resume ${plan.run}`};
-  const to = plan.command === 'deploy' ? ` ${(open[0]?.to ?? '').slice(0, 12)}` : '';
+  const to = plan.command === 'deploy' ? ` ${(plan.snapshot ?? open[0]?.to ?? '').slice(0, 12)}` : '';
   return {next: `drover ${plan.command} ${plan.app}${to} --hosts ${foldHostSet(open.map(({name}) => name))}`};
 }
 

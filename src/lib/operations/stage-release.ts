@@ -29,6 +29,8 @@ export interface StageOptions {
   readonly app: App;
   readonly store: Store;
   readonly snapshot: string;
+  /** Host -> its part of the snapshot, where content is shared out. */
+  readonly parts?: ReadonlyMap<string, string>;
   readonly hosts: readonly Host[];
   readonly states: ReadonlyMap<string, HostState>;
   /** Left on each host that lacks the snapshot, so that any machine can resume. */
@@ -42,17 +44,15 @@ export interface StageOptions {
  */
 export async function stageRelease(world: World, options: StageOptions): Promise<readonly StageResult[]> {
   const {app, store, hosts, states, budget} = options;
-  const snapshot = options.snapshot as SnapshotId;
-  const lacks = (host: Host): boolean => states.get(host.name)?.releases.includes(snapshot) !== true;
-  const wishes = await chooseWishes(store, hosts, states, snapshot);
+  const lacks = (host: Host): boolean => states.get(host.name)?.releases.includes(releaseFor(options, host)) !== true;
+  const wishes = await chooseWishes(options);
   const shelf = new DeltaShelf(
     world,
     store,
-    snapshot,
-    ({base, encoding}) =>
+    ({snapshot, base, encoding}) =>
       hosts.filter((host) => {
         const wish = wishes.get(host.name);
-        return lacks(host) && wish?.base === base && wish?.encoding === encoding;
+        return lacks(host) && wish?.snapshot === snapshot && wish?.base === base && wish?.encoding === encoding;
       }).length,
   );
   const shaper = openShaper(world, app);
@@ -64,7 +64,14 @@ export async function stageRelease(world: World, options: StageOptions): Promise
     hosts,
     async (host): Promise<Sent> => {
       if (!lacks(host) && (await proveRelease(world, options, host))) return {kind: 'unchanged'};
-      return stageHost(world, {...options, host, shelf, shaper, bucket, wish: wishes.get(host.name) ?? plainWish});
+      return stageHost(world, {
+        ...options,
+        host,
+        shelf,
+        shaper,
+        bucket,
+        wish: wishes.get(host.name) ?? plainWish(releaseFor(options, host)),
+      });
     },
     {
       concurrency: world.concurrency,
@@ -95,7 +102,9 @@ function openShaper(world: World, app: App): RateShaper {
 }
 
 /** Every byte of a release that was there before; a damaged one is taken away, unless it is live. */
-async function proveRelease(world: World, {app, snapshot, states}: StageOptions, host: Host): Promise<boolean> {
+async function proveRelease(world: World, options: StageOptions, host: Host): Promise<boolean> {
+  const {app, states} = options;
+  const snapshot = releaseFor(options, host);
   try {
     await runStep(world, {host, step: 'verify', action: () => useHost(world, host, app, (on) => on.verify(snapshot))});
     return true;
@@ -190,25 +199,29 @@ function describeOutcome(outcome: Outcome<Host, Sent>): StageResult {
   }
 }
 
-const plainWish: DeltaWish = {base: undefined, encoding: 'gzip'};
+/** What a host is to have: its part, or the snapshot itself. */
+function releaseFor({snapshot, parts}: Pick<StageOptions, 'snapshot' | 'parts'>, host: Host): SnapshotId {
+  return (parts?.get(host.name) ?? snapshot) as SnapshotId;
+}
+
+function plainWish(snapshot: SnapshotId): DeltaWish {
+  return {snapshot, base: undefined, encoding: 'gzip'};
+}
 
 /**
  * What each host's delta starts from: the live release, else any complete one, that the store knows as well. And how it is compressed: by
  * zstd where both ends have it.
  */
-async function chooseWishes(
-  store: Store,
-  hosts: readonly Host[],
-  states: ReadonlyMap<string, HostState>,
-  snapshot: SnapshotId,
-): Promise<ReadonlyMap<string, DeltaWish>> {
-  const known = new Set<string>((await store.list()).map((record) => record.id));
+async function chooseWishes(options: StageOptions): Promise<ReadonlyMap<string, DeltaWish>> {
+  const {store, hosts, states} = options;
+  const known = new Set<string>([...(await store.list()), ...(await store.parts())].map((record) => record.id));
   return new Map(
     hosts.map((host) => {
       const state = states.get(host.name);
+      const snapshot = releaseFor(options, host);
       const held = [state?.live, ...(state?.releases ?? [])].filter((id): id is SnapshotId => id !== undefined && id !== snapshot);
       const encoding: Encoding = state?.tools.has('zstd') === true && canEncode('zstd') ? 'zstd' : 'gzip';
-      return [host.name, {base: held.find((id) => known.has(id) && state?.releases.includes(id)), encoding}];
+      return [host.name, {snapshot, base: held.find((id) => known.has(id) && state?.releases.includes(id)), encoding}];
     }),
   );
 }

@@ -1,5 +1,6 @@
+import {keepHolders} from './holders.js';
 import {isChanged} from './host-stage.js';
-import {askRotation, closeQuestion, hostsLeaving, waitingHosts} from './rotation.js';
+import {askRotation, closeQuestion, leavingIn, waitingHosts} from './rotation.js';
 import {type Answer, type Effect, isHostMoving, type RolloutEvent, type RolloutState} from './state.js';
 
 /** Looks at the floor this often before a run gives up waiting for it. */
@@ -15,15 +16,15 @@ export function chooseStarts(
   state: RolloutState,
   silo: string,
   serving: readonly string[],
+  elsewhere: readonly string[] = [],
 ): {readonly starts: readonly string[]; readonly outdated: boolean} {
   const leavingThen = state.asked.get(silo) ?? new Set<string>();
-  const leavingNow = new Set(hostsLeaving(state, silo));
+  const leavingNow = new Set(leavingIn(state, silo));
   const inRotation = new Set(serving);
   const counted = [...inRotation].filter((host) => !leavingThen.has(host)).length;
   let free = counted - floorOf(state, silo);
-  const starts = [...waitingHosts(state, silo)]
-    .sort((a, b) => rank(state, inRotation, a) - rank(state, inRotation, b))
-    .filter((host) => !inRotation.has(host) || free-- > 0);
+  const ranked = [...waitingHosts(state, silo)].sort((a, b) => rank(state, inRotation, a) - rank(state, inRotation, b));
+  const starts = keepHolders(state, ranked, {serving, elsewhere, leavingThen}, (host) => !inRotation.has(host) || free-- > 0);
   return {starts, outdated: [...leavingThen].some((host) => !leavingNow.has(host))};
 }
 
@@ -34,7 +35,7 @@ function rank(state: RolloutState, inRotation: ReadonlySet<string>, host: string
 }
 
 export function describeFloor(state: RolloutState, silo: string, serving: number): string {
-  return `silo ${silo} has ${serving} hosts in rotation and its floor is ${floorOf(state, silo)}: none may be taken out`;
+  return `silo ${silo} has ${serving} hosts in rotation and its floor is ${floorOf(state, silo)}: none may be taken out${state.plan.holders === undefined ? '' : ', or what it holds would be out with it'}`;
 }
 
 function floorOf(state: RolloutState, silo: string): number {
@@ -54,7 +55,8 @@ export function loseSight(state: RolloutState, event: Extract<RolloutEvent, {kin
  * that has changed nothing yet is refused at once.
  */
 export function waitForFloor(state: RolloutState, silo: string, why: string): Answer {
-  if (waitingHosts(state, silo).length === 0 || isHostMoving(state, silo)) return {state, effects: []};
+  if (waitingHosts(state, silo).length === 0 || isHostMoving(state, state.plan.holders === undefined ? silo : undefined))
+    return {state, effects: []};
   const tries = (state.patience.get(silo) ?? 0) + 1;
   const isUntouched = ![...state.hosts.values()].some(isChanged);
   if (state.phase === 'reverting' && tries > maxPatience) return abandonWaiting(state, silo, why);

@@ -3,13 +3,13 @@ import {chooseStarts, describeFloor, waitForFloor} from './floor.js';
 import type {HostStage} from './host-stage.js';
 import {type Direction, type MoveStep, plannedHost, stepsOf} from './plan.js';
 import {turnBack} from './revert.js';
-import {askRotation, closeQuestion} from './rotation.js';
+import {askAfterMove, askRotation, closeQuestion} from './rotation.js';
 import {type Answer, type Effect, joinAnswers, type RolloutEvent, type RolloutState, setStage} from './state.js';
 
 /** The balancers answered: starts every waiting host of the silo that the floor allows. */
 export function startMoves(state: RolloutState, event: Extract<RolloutEvent, {kind: 'rotation'}>): Answer {
-  const {silo, serving} = event;
-  const {starts, outdated} = chooseStarts(state, silo, serving);
+  const {silo, serving, elsewhere} = event;
+  const {starts, outdated} = chooseStarts(state, silo, serving, elsewhere);
   const closed = closeQuestion(state, silo);
   const direction = state.phase === 'reverting' ? 'back' : 'forward';
   const started = starts.length === 0 ? {state: closed, effects: []} : beginMoves(closed, silo, starts, direction);
@@ -25,7 +25,16 @@ function beginMoves(state: RolloutState, silo: string, starts: readonly string[]
   for (const host of starts) hosts.set(host, {kind: 'moving', direction, step});
   const patience = new Map(state.patience);
   patience.delete(silo);
-  return {state: {...state, hosts, patience}, effects: starts.map((host): Effect => ({kind: 'step', host, step, direction}))};
+  return {
+    state: {...state, hosts, patience, asked: noteLeaving(state, starts)},
+    effects: starts.map((host): Effect => ({kind: 'step', host, step, direction})),
+  };
+}
+
+/** What leaves now may still be seen in the answer to a question that another silo has asked. */
+function noteLeaving({plan, asked}: RolloutState, starts: readonly string[]): RolloutState['asked'] {
+  if (plan.holders === undefined) return asked;
+  return new Map([...asked].map(([silo, leaving]) => [silo, new Set([...leaving, ...starts])]));
 }
 
 /** A host finished a step: the next one follows, unless the run has turned round. */
@@ -68,11 +77,11 @@ export function failMove(state: RolloutState, event: Extract<RolloutEvent, {kind
   if (state.phase === 'rolling' && isBeforeTime(state.plan, step)) return turnBack(lost, {kind: 'budget', why, code});
   const spent = [...lost.hosts.values()].filter((each) => each.kind === 'lost').length;
   const {budget} = state.plan;
-  if (spent <= budget) return askRotation(lost, plannedHost(state.plan, host).silo);
+  if (spent <= budget) return askAfterMove(lost, plannedHost(state.plan, host).silo);
   return turnBack(lost, {kind: 'budget', why: `${spent} hosts failed, the budget is ${budget}: ${why}`, code});
 }
 
 /** A host has ended its way: another one of its silo may start. */
 function endMove(state: RolloutState, host: string, stage: HostStage): Answer {
-  return askRotation(setStage(state, host, stage), plannedHost(state.plan, host).silo);
+  return askAfterMove(setStage(state, host, stage), plannedHost(state.plan, host).silo);
 }

@@ -13,6 +13,14 @@ export interface PlannedHost {
   readonly earlier?: 'begun' | 'done';
 }
 
+/** Hosts that stand in for one another, because they hold the same: at least `least` of them stay in rotation. */
+export interface Holders {
+  readonly least: number;
+  readonly before: readonly string[];
+  /** Who holds it once moved, where that differs. */
+  readonly after?: readonly string[];
+}
+
 /** The steps a host goes through, in order. */
 export type MoveStep = Extract<Step, 'drain' | 'arm' | 'switch' | 'restart' | 'health' | 'warm' | 'admit' | 'confirm' | 'revert'>;
 
@@ -42,6 +50,10 @@ export interface RolloutPlan {
   readonly waves: readonly WavePlan[];
   /** Hosts that must stay healthy and in rotation, per silo. */
   readonly floors: Readonly<Record<string, number>>;
+  /** Where content is shared out: of each of these sets enough stay in rotation, whatever the floors allow. */
+  readonly holders?: readonly Holders[];
+  /** What the releases of the hosts are parts of, where content is shared out. */
+  readonly snapshot?: string;
   /** Hosts that the run may lose. */
   readonly budget: number;
   readonly soakMs: number;

@@ -1,12 +1,24 @@
 import {isLeaving, mustGoBack} from './host-stage.js';
-import {openWaves} from './plan.js';
-import type {Answer, RolloutState} from './state.js';
+import {openWaves, silosOf} from './plan.js';
+import {type Answer, joinAnswers, type RolloutState} from './state.js';
 
 /** Asks the balancers for a silo that still has hosts to move, once at a time. */
 export function askRotation(state: RolloutState, silo: string, afterMs = 0): Answer {
   if (state.asked.has(silo) || waitingHosts(state, silo).length === 0) return {state, effects: []};
-  const leaving = new Set(hostsLeaving(state, silo));
+  const leaving = new Set(leavingIn(state, silo));
   return {state: {...state, asked: new Map(state.asked).set(silo, leaving)}, effects: [{kind: 'read-rotation', silo, afterMs}]};
+}
+
+/** As `hostsLeaving`; of every silo where holders of one stand in for those of another. */
+export function leavingIn(state: RolloutState, silo: string): readonly string[] {
+  if (state.plan.holders === undefined) return hostsLeaving(state, silo);
+  return silosOf(state.plan).flatMap((each) => hostsLeaving(state, each));
+}
+
+/** Asks for a silo where a host has ended its way; for all of them where its coming back may free one elsewhere. */
+export function askAfterMove(state: RolloutState, silo: string): Answer {
+  if (state.plan.holders === undefined) return askRotation(state, silo);
+  return silosOf(state.plan).reduce((answer: Answer, each) => joinAnswers(answer, askRotation(answer.state, each)), {state, effects: []});
 }
 
 /** The balancers have answered for a silo, well or badly. */
@@ -34,6 +46,6 @@ export function waitingHosts(state: RolloutState, silo: string): readonly string
 }
 
 /** Hosts of ours that are leaving rotation, or out of it and not on their way in. */
-export function hostsLeaving(state: RolloutState, silo: string): readonly string[] {
+function hostsLeaving(state: RolloutState, silo: string): readonly string[] {
   return state.plan.hosts.filter((host) => host.silo === silo && isLeaving(state.hosts.get(host.name))).map((host) => host.name);
 }

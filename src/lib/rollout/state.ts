@@ -46,7 +46,8 @@ export type RolloutEvent =
       readonly why: string;
     }
   /** The balancers' own view: hosts of the silo that are up and in rotation now. */
-  | {readonly kind: 'rotation'; readonly silo: string; readonly serving: readonly string[]}
+  /** `elsewhere`: those of the other silos, where the plan has holders. */
+  | {readonly kind: 'rotation'; readonly silo: string; readonly serving: readonly string[]; readonly elsewhere?: readonly string[]}
   | {readonly kind: 'rotation-failed'; readonly silo: string; readonly code: ErrorCode; readonly why: string}
   | {readonly kind: 'soaked'; readonly failed: readonly {readonly host: string; readonly why: string}[]}
   | {readonly kind: 'released'; readonly host: string}

@@ -34,7 +34,7 @@ while IFS= read -r old; do
   # One rename makes it no release any more; its files go when nobody waits for us.
   chmod u+w "$root/releases/$old"
   mv -T "$root/releases/$old" "$state/incoming/gone-$old-$$" || continue
-  rm -f "$state/manifests/$old" "$state/manifests/$old.links" "$state/manifests/$old.seal"
+  rm -f "$state/manifests/$old" "$state/manifests/$old.links" "$state/manifests/$old.seal" "$state/parts/$old"
   record removed "$old"
   printf 'removed %s\n' "$old"
 done <"$order"

@@ -32,6 +32,10 @@ fi
 for release in "$root"/releases/*; do
   is_staged "${release##*/}" && printf 'release %s\n' "${release##*/}"
 done
+for file in "$state"/parts/*; do
+  is_staged "${file##*/}" || continue
+  while IFS= read -r line; do printf 'part-of %s %s\n' "${file##*/}" "$line"; done <"$file"
+done
 for delta in "$state"/incoming/*.delta; do
   [ -f "$delta" ] && printf 'part %s\n' "${delta##*/}"
 done
