@@ -1,4 +1,5 @@
 import {readFileSync} from 'node:fs';
+import {gzipSync} from 'node:zlib';
 
 export type VerbName =
   | 'clock'
@@ -34,6 +35,7 @@ const pieces: Partial<Record<VerbName, readonly string[]>> = {
 };
 
 const programs = new Map<VerbName, string>();
+const commands = new Map<VerbName, string>();
 
 function readPiece(name: string): string {
   const text = readFileSync(new URL(`./verbs/${name}.sh`, import.meta.url), 'utf8');
@@ -51,13 +53,21 @@ export function verbProgram(name: VerbName): string {
 
 /**
  * What the login shell gets. Base64 has no character that bash, dash, ksh, zsh, fish or tcsh would touch between single
- * quotes, and the program in the request saves the round trip that a program on standard input costs.
+ * quotes, and the program in the request saves the round trip that a program on standard input costs. Packed it is a third of its
+ * size, and below the 9,000 bytes that Dropbear takes.
  */
 export function verbCommand(name: VerbName): string {
-  return shellCommand(verbProgram(name));
+  // A host that has no gzip must be able to say so.
+  if (name === 'read-state') return shellCommand(verbProgram(name));
+  const known = commands.get(name);
+  if (known !== undefined) return known;
+  const packed = gzipSync(verbProgram(name), {level: 9}).toString('base64');
+  const command = `exec /bin/sh -c 'eval "$(echo ${packed}|base64 -d|gzip -dc)"'`;
+  commands.set(name, command);
+  return command;
 }
 
-/** As `verbCommand`, for any POSIX sh program text without values in it. */
+/** As `verbCommand`, for any POSIX sh program text without values in it, as it is. */
 export function shellCommand(program: string): string {
   return `exec /bin/sh -c 'eval "$(echo ${Buffer.from(program).toString('base64')}|base64 -d)"'`;
 }
