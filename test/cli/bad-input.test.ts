@@ -90,6 +90,11 @@ describe('bad input', () => {
     ).toEqual([]);
   });
 
+  it('takes no argument from standard input', async () => {
+    const piped = await runDrover(['push', '--silo', 'asia'], {cwd: dir, stdin: Buffer.from('code\n')});
+    expect(piped.stderr).toBe('error[usage]: the project has 2 apps: site, code; name one\n');
+  });
+
   it('tells the same as one JSON object with --json', async () => {
     const ended = await runDrover(['deploy', 'site', '--silo', 'asia', '--json'], {cwd: dir});
     expect(ended.status).toBe(2);

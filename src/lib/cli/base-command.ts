@@ -24,6 +24,8 @@ export abstract class BaseCommand extends Command {
 
   override async run(): Promise<void> {
     ignoreBrokenPipe();
+    // oclif would read a missing argument from standard input, which is an archive, or belongs to the loop around this command.
+    for (const arg of Object.values(this.ctor.args)) arg.ignoreStdin = true;
     const json = this.argv.includes('--json');
     try {
       const answer = await this.execute();
