@@ -173,4 +173,14 @@ describe('parts of a snapshot on the practice fleet', {timeout: 180_000}, () => 
     );
     expect(await readStatus()).toEqual(before);
   });
+
+  it('a snapshot under embargo is not gone back to by its parts', async () => {
+    await configure('role:web', 2);
+    await writeContent(path.join(dir, 'content'), {version: 1, pages});
+    const held = await drover('snapshot', '--embargo-until', '2099-01-01T00:00Z');
+    expect([held.status, held.stdout.trim()], held.stderr).toEqual([0, first]);
+    const ended = await drover('rollback', '--hosts', 'web[1-3]', '--yes', '--to', first.slice(0, 12));
+    expect(ended.status, ended.stderr).toBe(4);
+    expect(ended.stderr).toContain('is under embargo until 2099-01-01');
+  });
 });

@@ -67,7 +67,7 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
     target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : [],
   );
   if (to !== undefined) {
-    const snapshots = moving.map((each) => each.to);
+    const snapshots = snapshot === undefined ? moving.map((each) => each.to) : [snapshot];
     await refuseEmbargo(world, {app, store: options.openStore(), snapshots, whenMs: startedMs, ignored: options.ignoreEmbargo});
   }
   await verifyTargets(world, app, moving);
