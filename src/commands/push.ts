@@ -22,6 +22,7 @@ Exit status: 0 all hosts have it; 6 none could be reached; 8 some failed; 130 in
     'drover push --hosts "web[01-12]" --concurrency 12',
     'drover push content --all --rate host=20M,run=200M',
     'drover push content --all --via store',
+    'drover push content --all --via relay',
   ];
   static override args = {
     app: Args.string({description: 'the app; may be left out when the project has one'}),

@@ -114,7 +114,7 @@ const cases: Case[] = [
     'hosts:\n  web1:\n    silos: eu\n    colour: red\nshh: {}\n',
     [
       'unknown key "silos" (unknown.yml:3:5); did you mean "silo"?',
-      'unknown key "colour" (unknown.yml:4:5); known here: silo, role, address, fingerprint, user, port, identity, config, known_hosts, link, connect_timeout',
+      'unknown key "colour" (unknown.yml:4:5); known here: silo, role, address, relay_address, fingerprint, user, port, identity, config, known_hosts, link, connect_timeout',
       'unknown key "shh" (unknown.yml:5:1); did you mean "ssh"?',
     ],
   ],

@@ -2,7 +2,8 @@ import {rm, stat} from 'node:fs/promises';
 import path from 'node:path';
 import ssh2 from 'ssh2';
 import {describe, expect, it} from 'vitest';
-import {formatKnownHost, generateEd25519, obtainKeyPair} from '../../src/lib/lab/lab-keys.js';
+import {generateEd25519} from '../../src/lib/inventory/ed25519-key.js';
+import {formatKnownHost, obtainKeyPair} from '../../src/lib/lab/lab-keys.js';
 import {hasProgram, makeFolder, run} from './practice-fleet.js';
 
 describe('generateEd25519()', () => {

@@ -5,9 +5,9 @@ import path from 'node:path';
 import {PassThrough} from 'node:stream';
 import {NodeSSH} from 'node-ssh';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {generateEd25519} from '../../src/lib/inventory/ed25519-key.js';
 import type {Lab} from '../../src/lib/lab/lab.js';
 import type {LabHost} from '../../src/lib/lab/lab-host.js';
-import {generateEd25519} from '../../src/lib/lab/lab-keys.js';
 import {connect, findHost, hasProgram, openPracticeFleet, placeRelease, run, sshArguments, waitUntil} from './practice-fleet.js';
 
 let lab: Lab;

@@ -3,7 +3,7 @@ import {DroverError} from '../errors/drover-error.js';
 import type {App, Project, PushSettings} from '../inventory/app.js';
 
 export const viaFlag = Flags.option({
-  options: ['direct', 'store'] as const,
+  options: ['direct', 'relay', 'store'] as const,
   description: 'how the delta travels, whatever push.via of the app says',
   helpGroup: 'RUN',
 })();

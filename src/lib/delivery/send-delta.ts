@@ -25,8 +25,10 @@ export interface SendOptions {
   readonly stallMs?: number;
 }
 
-/** How a push to one host ended: nothing to do, or so many bytes over the wire. */
-export type Sent = {readonly kind: 'unchanged'} | {readonly kind: 'staged'; readonly sentBytes: number; readonly resumedBytes: number};
+/** How a push to one host ended: nothing to do, or so many bytes sent from here. `relay` names the host that the others came from. */
+export type Sent =
+  | {readonly kind: 'unchanged'}
+  | {readonly kind: 'staged'; readonly sentBytes: number; readonly resumedBytes: number; readonly relay?: string};
 
 /** No byte taken for this long means that the host has stalled. */
 export const usualStallMs = 60_000;
@@ -46,42 +48,44 @@ export async function sendDelta(options: SendOptions): Promise<Sent> {
 }
 
 async function carryDelta(options: SendOptions): Promise<Sent> {
+  const {host, delta, unpackedBytes, links, run} = options;
+  const request = describeStage({delta, unpackedBytes, run});
+  const offset = await openPart(host, request, delta);
+  if (offset === 'staged') return {kind: 'unchanged'};
+  await putPart(options, request, offset);
+  await host.stageCommit(request, links);
+  return {kind: 'staged', sentBytes: delta.bytes - offset, resumedBytes: offset};
+}
+
+/** Sends what a host lacks of an open part. */
+export async function putPart(options: Omit<SendOptions, 'links'>, request: StageRequest, offset: number): Promise<void> {
   const {
     host,
     delta,
-    unpackedBytes,
-    links,
-    run,
     onProgress,
     shape = asFast,
     totalMs = boundTransfer({bytes: delta.bytes, concurrency: 1}),
     stallMs = usualStallMs,
   } = options;
-  const request = describeStage({delta, unpackedBytes, run});
-  const offset = await openPart(host, request, delta);
-  if (offset === 'staged') return {kind: 'unchanged'};
-  if (offset < delta.bytes || delta.bytes === 0) {
-    let sent = offset;
-    onProgress(sent);
-    const counted = new Transform({
-      transform(piece: Buffer, _encoding, done) {
-        sent += piece.length;
-        onProgress(sent);
-        done(undefined, piece);
-      },
-    });
-    const feeding = pipeline(shape(createReadStream(delta.path, {start: offset})), counted);
-    // The call reports a broken transfer; a source that fails ends the stream with its error, which the call sees too.
-    feeding.catch(() => undefined);
-    try {
-      await host.stagePut(request, offset, counted, {idleMs: stallMs, totalMs});
-    } finally {
-      // A link that was lost before it read a byte leaves the source, and its share of the limits, to nobody.
-      counted.destroy();
-    }
+  if (offset >= delta.bytes && delta.bytes > 0) return;
+  let sent = offset;
+  onProgress(sent);
+  const counted = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      sent += piece.length;
+      onProgress(sent);
+      done(undefined, piece);
+    },
+  });
+  const feeding = pipeline(shape(createReadStream(delta.path, {start: offset})), counted);
+  // The call reports a broken transfer; a source that fails ends the stream with its error, which the call sees too.
+  feeding.catch(() => undefined);
+  try {
+    await host.stagePut(request, offset, counted, {idleMs: stallMs, totalMs});
+  } finally {
+    // A link that was lost before it read a byte leaves the source, and its share of the limits, to nobody.
+    counted.destroy();
   }
-  await host.stageCommit(request, links);
-  return {kind: 'staged', sentBytes: delta.bytes - offset, resumedBytes: offset};
 }
 
 const asFast = (source: Readable): Readable => source;

@@ -100,9 +100,11 @@ export type Happening =
   | {readonly kind: 'staging-started'; readonly hosts: number; readonly rate?: PushRate}
   /**
    * Bytes of its delta that one host has so far, of all there are. The first one of a host says where its transfer begins: what a cut one had
-   * brought counts. At most two a second and host; the journal, NSQ and webhooks get the last one only (all bytes sent).
+   * brought counts. `relay` names the host that they come from when it is not this machine. At most two a second and host; the journal, NSQ and webhooks get the last one only (all bytes sent).
    */
-  | {readonly kind: 'transfer'; readonly host: string; readonly sentBytes: number; readonly totalBytes: number}
+  | {readonly kind: 'transfer'; readonly host: string; readonly sentBytes: number; readonly totalBytes: number; readonly relay?: string}
+  /** A host has the delta and hands it on to up to so many others of its silo. */
+  | {readonly kind: 'relay-started'; readonly host: string; readonly silo: string; readonly peers: number; readonly bytes: number}
   /** The delta that hosts on one base get. */
   | {
       readonly kind: 'delta-built';

@@ -1,5 +1,6 @@
 import type {Readable} from 'node:stream';
 import {type ClockEstimate, readClock} from './clock-estimate.js';
+import {HostRelay, type RelayPart} from './host-relay.js';
 import {type HostState, parseHostState} from './host-state.js';
 import type {Link} from './link.js';
 import {type ArmedSwitch, armSwitch, type TimedMove} from './timed-switch.js';
@@ -46,6 +47,11 @@ export class HostApp {
     private readonly app: string,
     private readonly signal: AbortSignal,
   ) {}
+
+  /** Handing a received part on to peers, and fetching one from a peer. */
+  get relay(): HostRelay {
+    return new HostRelay(this.link, this.root, this.signal);
+  }
 
   async readState(): Promise<HostState> {
     return parseHostState(await this.call('read-state', {}));
@@ -299,6 +305,12 @@ export async function runHookOn(
     lateAfterSeconds: late === undefined ? undefined : Number(late),
     output: output < 0 ? '' : body.slice(output + 7),
   };
+}
+
+/** What relays and peers call the part of a request. */
+export function relayPart(request: StageRequest): RelayPart {
+  const {bytes, digest} = request.delta;
+  return {part: partName(request), bytes, digest};
 }
 
 /** Two deltas to one snapshot, from two bases or built twice with other bytes, must never share a part. */

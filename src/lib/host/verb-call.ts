@@ -2,7 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {Readable} from 'node:stream';
 import type {Problem} from '../errors/drover-error.js';
 import {DroverError} from '../errors/drover-error.js';
-import type {ExecResult, Link} from './link.js';
+import type {ExecRequest, ExecResult, Link} from './link.js';
 import {type VerbName, verbCommand} from './verb-program.js';
 import {type VerbFailure, verbStatus} from './verb-status.js';
 
@@ -16,6 +16,8 @@ export interface VerbCall {
   readonly idleTimeoutMs?: number;
   readonly totalTimeoutMs?: number;
   readonly maxReplyBytes?: number;
+  /** Called with each line of the reply as it comes, before the frame is whole: for progress, and for nothing that is decided by it. */
+  readonly onLine?: (line: string) => void;
 }
 
 /**
@@ -50,9 +52,25 @@ export async function callVerb(link: Link, call: VerbCall): Promise<string> {
     totalTimeoutMs: call.totalTimeoutMs ?? 120_000,
     maxOutputBytes: call.maxReplyBytes ?? usualReplyBytes,
     signal: call.signal,
+    ...(call.onLine === undefined ? {} : {onOutput: watchLines(nonce, call.onLine)}),
   });
   if (link.kind === 'printing' && result.stdout.length === 0) return '';
   return readReply(link, call, nonce, result);
+}
+
+/** Gives the lines after the frame's begin; an endless one is dropped. */
+function watchLines(nonce: string, onLine: (line: string) => void): NonNullable<ExecRequest['onOutput']> {
+  let begun = false;
+  let rest = '';
+  return (stream, piece) => {
+    if (stream !== 'stdout') return;
+    const lines = `${rest}${piece.toString('latin1')}`.split('\n');
+    rest = (lines.pop() ?? '').slice(-4096);
+    for (const line of lines) {
+      if (begun) onLine(line);
+      else begun = line === `drover ${nonce} begin`;
+    }
+  };
 }
 
 /** The call in words, for a dry run. */
@@ -64,10 +82,11 @@ export function describeCall(call: VerbCall): string {
 const word = /^[0-9a-z-]*$/;
 const digits = /^\d*$/;
 const id = /^[0-9a-f]*$/;
+const name = /^(?!-)[0-9A-Za-z._:-]*$/;
 
 /** What values may hold that become names of files or are calculated with on the host, which checks the same again. */
 const grammar: Readonly<Record<string, RegExp>> = {
-  ...{id, base: id, from: id, to: id, digest: id, part: /^[0-9a-f-]*$/, protect: /^[0-9a-f ]*$/},
+  ...{id, base: id, from: id, to: id, digest: id, token: id, address: name, user: name, part: /^[0-9a-f-]*$/, protect: /^[0-9a-f ]*$/},
   ...{run: word, event: word, kind: word, encoding: word},
   ...{
     epoch: digits,
@@ -82,6 +101,7 @@ const grammar: Readonly<Record<string, RegExp>> = {
     archive: digits,
     instant: digits,
     late: digits,
+    port: digits,
   },
 };
 

@@ -13,6 +13,10 @@ export type VerbName =
   | 'prepare'
   | 'read-plan'
   | 'read-state'
+  | 'relay-end'
+  | 'relay-pull'
+  | 'relay-renew'
+  | 'relay-serve'
   | 'release'
   | 'renew'
   | 'revert'
@@ -29,7 +33,12 @@ const pieces: Partial<Record<VerbName, readonly string[]>> = {
   discard: ['tree'],
   gc: ['tree'],
   prepare: ['readiness'],
+  'relay-end': ['relay'],
+  'relay-pull': ['part', 'relay'],
+  'relay-renew': ['relay'],
+  'relay-serve': ['relay', 'relay-programs'],
   'stage-commit': ['tree'],
+  'stage-put': ['part'],
   switch: ['dead-man', 'readiness', 'timing', 'appointment'],
   verify: ['tree'],
 };

@@ -16,6 +16,8 @@ export const verbStatus = {
   21: {name: 'busy', code: 'refused'},
   22: {name: 'reverted-itself', code: 'refused'},
   23: {name: 'late', code: 'refused'},
+  24: {name: 'no-relay', code: 'refused'},
+  25: {name: 'lying-relay', code: 'integrity'},
 } as const satisfies Record<number, {name: string; code: ErrorCode}>;
 
 export type VerbFailure = (typeof verbStatus)[keyof typeof verbStatus]['name'] | 'lost' | 'unexpected';

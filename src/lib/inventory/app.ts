@@ -53,7 +53,10 @@ export type SourcePart = {readonly name: string; readonly at?: string} & (
 
 /** How a delta reaches hosts. */
 export interface PushSettings {
-  readonly via: 'direct' | 'store';
+  /** Straight to every host; once per silo, to one host that hands it on to the others; or once into the bucket, from where hosts fetch it. */
+  readonly via: 'direct' | 'relay' | 'store';
+  /** Where a relay listens for its peers; any free port where nothing is said. */
+  readonly relayPort?: number;
   readonly rate?: PushRate;
   /** How often a transfer that was cut is continued within the run; 4 where nothing is said. */
   readonly retries?: number;

@@ -33,6 +33,8 @@ export interface Host {
   readonly silo: SiloName;
   readonly roles: readonly RoleName[];
   readonly ssh: SshSettings;
+  /** Where other hosts of its silo reach it, when that is neither its address nor its name: a name or an IP address. */
+  readonly relayAddress?: string;
 }
 
 /** Hosts in the order of the file, names unique. */

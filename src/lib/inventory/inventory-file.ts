@@ -52,8 +52,11 @@ function findDuplicateHosts(source: Source): Problem[] {
 function findSharedMachines(source: Source): Problem[] {
   return source.keysAt(['hosts']).flatMap((key) => {
     const {length} = expandKey(key);
-    if (length < 2 || source.nodeAt(['hosts', key, 'address']) === undefined) return [];
-    return [source.problem('key', ['hosts', key, 'address'], `one address for ${length} hosts`, 'list each host with its own')];
+    if (length < 2) return [];
+    const shared = ['address', 'relay_address'].filter((name) => source.nodeAt(['hosts', key, name]) !== undefined);
+    return shared.map((name) =>
+      source.problem('key', ['hosts', key, name], `one address for ${length} hosts`, 'list each host with its own'),
+    );
   });
 }
 
@@ -90,10 +93,13 @@ function buildHosts(source: Source, input: InventoryInput, resolve: (text: strin
     const settings = input.hosts[key] ?? {};
     const ssh = buildSettings(settings, input.ssh ?? {}, resolve);
     const silo = settings.silo ?? ('default' as SiloName);
+    const {relay_address: relayAddress} = settings;
     const roles = [settings.role ?? ('web' as RoleName)].flat();
     return parseHostKey(key).flatMap((text): Host[] => {
       const name: HostName | undefined = parseHostName(text);
-      return name === undefined ? [] : [{name, silo, roles: [...new Set(roles)], ssh}];
+      return name === undefined
+        ? []
+        : [{name, silo, roles: [...new Set(roles)], ssh, ...(relayAddress === undefined ? {} : {relayAddress})}];
     });
   });
 }

@@ -67,6 +67,10 @@ const hostFields = mapField({
     rule: hostNameRule,
     description: 'Where to connect when it is not the name of the host',
   }).optional(),
+  relay_address: namedField('relay_address', parseHostName, {
+    rule: hostNameRule,
+    description: 'Where the other hosts of the silo reach it, when that is neither its address nor its name',
+  }).optional(),
   fingerprint: namedField('fingerprint', parseFingerprint, {
     as: 'fingerprint',
     rule: 'SHA256:…, as ssh-keygen -lf prints it',

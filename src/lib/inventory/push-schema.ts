@@ -12,9 +12,15 @@ const rateSchema = mapField({
 });
 
 export const pushSchema = mapField({
-  via: choiceField(['direct', 'store'], {
-    description: 'Straight to every host, or once into the bucket of store:, from where hosts fetch it',
+  via: choiceField(['direct', 'relay', 'store'], {
+    description:
+      'Straight to every host; once per silo to one host that hands it on to the others; or once into the bucket of store:, from where hosts fetch it',
     default: 'direct',
+  }).optional(),
+  relayPort: wholeField('relayPort', [1024, 65_535], {
+    description: 'Port on which a relay serves its peers; a free one from 20000 on where left out',
+    because: 'since relays do not run as root',
+    examples: [20_022],
   }).optional(),
   rate: rateSchema.meta({description: 'Limits on transfers, shared fairly; none where nothing is said'}).optional(),
   retries: wholeField('retries', [0, 20], {
@@ -22,8 +28,9 @@ export const pushSchema = mapField({
     default: 4,
   }).optional(),
 }).transform(
-  ({via = 'direct', rate, retries}): PushSettings => ({
+  ({via = 'direct', relayPort, rate, retries}): PushSettings => ({
     via,
+    ...(relayPort === undefined ? {} : {relayPort}),
     ...(rate === undefined ? {} : {rate}),
     ...(retries === undefined ? {} : {retries}),
   }),

@@ -15,6 +15,7 @@ import type {Store} from '../snapshot/store.js';
 import {BucketShelf} from './bucket-shelf.js';
 import {DeltaShelf, type DeltaWish} from './delta-shelf.js';
 import {runStep, useHost} from './on-host.js';
+import {agreeOnEncoding, RelayDesk} from './relay-desk.js';
 import type {World} from './world.js';
 
 export interface StageResult {
@@ -45,7 +46,8 @@ export interface StageOptions {
 export async function stageRelease(world: World, options: StageOptions): Promise<readonly StageResult[]> {
   const {app, store, hosts, states, budget} = options;
   const lacks = (host: Host): boolean => states.get(host.name)?.releases.includes(releaseFor(options, host)) !== true;
-  const wishes = await chooseWishes(options);
+  const chosen = await chooseWishes(options);
+  const wishes = app.push?.via === 'relay' ? agreeOnEncoding(hosts, chosen) : chosen;
   const shelf = new DeltaShelf(
     world,
     store,
@@ -57,10 +59,19 @@ export async function stageRelease(world: World, options: StageOptions): Promise
   );
   const shaper = openShaper(world, app);
   const bucket = app.push?.via === 'store' ? new BucketShelf(world, store) : undefined;
+  const relays =
+    app.push?.via === 'relay'
+      ? new RelayDesk(world, app, states, shaper, ({snapshot, base, encoding}) =>
+          hosts.filter((host) => {
+            const wish = wishes.get(host.name);
+            return lacks(host) && wish?.snapshot === snapshot && wish.base === base && wish.encoding === encoding;
+          }),
+        )
+      : undefined;
   const lacking = hosts.filter(lacks).length;
   const rate = app.push?.rate;
   if (lacking > 0) await world.emit({kind: 'staging-started', hosts: lacking, ...(rate === undefined ? {} : {rate})});
-  const outcomes = await fanOut(
+  const staging = fanOut(
     hosts,
     async (host): Promise<Sent> => {
       if (!lacks(host) && (await proveRelease(world, options, host))) return {kind: 'unchanged'};
@@ -70,6 +81,7 @@ export async function stageRelease(world: World, options: StageOptions): Promise
         shelf,
         shaper,
         bucket,
+        relays,
         wish: wishes.get(host.name) ?? plainWish(releaseFor(options, host)),
       });
     },
@@ -82,6 +94,7 @@ export async function stageRelease(world: World, options: StageOptions): Promise
       ...(budget === undefined ? {} : {budget}),
     },
   );
+  const outcomes = await staging.finally(() => relays?.end());
   return outcomes.map(describeOutcome);
 }
 
@@ -124,6 +137,7 @@ async function stageHost(
     shaper,
     wish,
     bucket,
+    relays,
     run,
     states,
   }: StageOptions & {
@@ -132,25 +146,31 @@ async function stageHost(
     readonly shaper: RateShaper;
     readonly wish: DeltaWish;
     readonly bucket: BucketShelf | undefined;
+    readonly relays: RelayDesk | undefined;
   },
 ): Promise<Sent> {
   const {base} = wish;
   const send = async (from: DeltaWish): Promise<Sent> => {
     const delta = await shelf.take(from);
+    const cargo = {
+      delta,
+      unpackedBytes: delta.unpackedBytes,
+      links: app.link,
+      ...(run === undefined ? {} : {run}),
+      totalMs: boundTransfer({bytes: delta.bytes, rate: app.push?.rate, concurrency: world.concurrency}),
+    };
+    // Where its base is damaged, a host gets a delta that nobody else of its silo gets.
+    if (relays !== undefined && from === wish) return useHost(world, host, app, (on) => relays.bring(host, on, cargo));
     return useHost(world, host, app, (on) => {
       const options: SendOptions = {
+        ...cargo,
         host: on,
-        delta,
-        unpackedBytes: delta.unpackedBytes,
-        links: app.link,
-        ...(run === undefined ? {} : {run}),
         onProgress: createTransferMeter({
           totalBytes: delta.bytes,
           now: world.now,
           report: (sentBytes) => void world.emit({kind: 'transfer', host: host.name, sentBytes, totalBytes: delta.bytes}),
         }),
         shape: (source) => shaper.shape(source, host),
-        totalMs: boundTransfer({bytes: delta.bytes, rate: app.push?.rate, concurrency: world.concurrency}),
       };
       const rate = app.push?.rate?.host;
       return bucket === undefined
@@ -177,9 +197,18 @@ async function stageHost(
     },
     describe: (sent) => ({
       unchanged: sent.kind === 'unchanged',
-      ...(sent.kind === 'staged' && sent.resumedBytes > 0 ? {detail: `continued at byte ${sent.resumedBytes}`} : {}),
+      ...describeSent(sent),
     }),
   });
+}
+
+function describeSent(sent: Sent): {detail?: string} {
+  if (sent.kind === 'unchanged') return {};
+  const words = [
+    ...(sent.resumedBytes > 0 ? [`continued at byte ${sent.resumedBytes}`] : []),
+    ...(sent.relay === undefined ? [] : [`from ${sent.relay}`]),
+  ];
+  return words.length === 0 ? {} : {detail: words.join(', ')};
 }
 
 function isDamage(error: unknown): boolean {

@@ -69,6 +69,10 @@ function describe(event: DroverEvent): Line | undefined {
       return {text: describeTogether(event), paint: 'good'};
     case 'delta-built':
       return {text: `delta of ${formatCount(event.files, 'file')}, ${formatBytes(event.bytes)}, for ${formatCount(event.hosts, 'host')}`};
+    case 'relay-started':
+      return {
+        text: `${event.host} relays ${formatBytes(event.bytes)} in silo ${event.silo} to up to ${formatCount(event.peers, 'host')}`,
+      };
     case 'wave-started':
       return {text: `wave ${event.index}/${event.of} ${event.wave}  ${foldHostSet(event.hosts)}`, paint: 'strong'};
     case 'wave-ended':

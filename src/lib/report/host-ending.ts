@@ -31,9 +31,16 @@ export function measureRun(model: RunModel): number {
   return model.ended?.ms ?? model.lastMs - model.startedMs;
 }
 
-/** Bytes of deltas that hosts took. */
+/** Bytes of deltas that left this machine. */
 export function countSentBytes(model: RunModel): number {
   let bytes = 0;
-  for (const {sentBytes} of model.hosts.values()) bytes += sentBytes;
+  for (const {sentBytes, relayedBytes} of model.hosts.values()) bytes += sentBytes - relayedBytes;
+  return bytes;
+}
+
+/** Bytes of deltas that hosts took from relays. */
+export function countRelayedBytes(model: RunModel): number {
+  let bytes = 0;
+  for (const {relayedBytes} of model.hosts.values()) bytes += relayedBytes;
   return bytes;
 }

@@ -1,6 +1,6 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {DroverEvent, HostOutcome, RunKind, Step} from '../events/event.js';
-import {countSentBytes, judgeHost, measureRun, measureWave} from './host-ending.js';
+import {countRelayedBytes, countSentBytes, judgeHost, measureRun, measureWave} from './host-ending.js';
 import {foldEvents, type HostRecord, type RunModel, type WaveRecord} from './run-model.js';
 
 /** The one object of `--json`. Fields are added, never changed, under the same `schemaVersion`. Times in milliseconds. */
@@ -17,7 +17,11 @@ export interface RunSummary {
   readonly outcome: (DroverEvent & {readonly kind: 'run-ended'})['outcome'] | 'unfinished';
   readonly exit: number | null;
   readonly durationMs: number;
+  /** Bytes of deltas that left this machine. */
   readonly sentBytes: number;
+  /** Bytes of deltas that hosts took from relays. */
+  readonly relayedBytes: number;
+  readonly relays: readonly {readonly host: string; readonly silo: string}[];
   /** When the first wave of a timed deploy was to switch; ISO 8601, UTC. */
   readonly instant: string | null;
   /** Hosts that switched at one instant, and how far apart, by their own journals. */
@@ -59,7 +63,10 @@ export interface HostSummary {
   readonly release: string | null;
   readonly code: ErrorCode | null;
   readonly why: string | null;
+  /** What it took, from wherever. */
   readonly sentBytes: number;
+  /** The host that it took the delta from, or part of it. */
+  readonly relay: string | null;
   readonly retries: number;
   readonly steps: readonly {readonly step: Step; readonly outcome: string; readonly ms: number | null; readonly detail: string | null}[];
 }
@@ -85,6 +92,7 @@ function summarizeHost(record: HostRecord): HostSummary {
     code: record.code ?? null,
     why: record.why ?? null,
     sentBytes: record.sentBytes,
+    relay: record.relay ?? null,
     retries: record.retries,
     steps: record.steps.map(({step, outcome, ms, detail}) => ({
       step,
@@ -109,6 +117,8 @@ export function summarizeModel(model: RunModel): RunSummary {
     exit: model.ended?.exit ?? null,
     durationMs: measureRun(model),
     sentBytes: countSentBytes(model),
+    relayedBytes: countRelayedBytes(model),
+    relays: model.relays.map(({host, silo}) => ({host, silo})),
     instant: model.instant ?? null,
     switches: model.switches.map(({instant, hosts, spreadMs, lastAfterMs, clockErrorMs}) => ({
       instant,

@@ -18,7 +18,11 @@ export interface HostRecord {
   wave?: string;
   readonly steps: StepRecord[];
   retries: number;
+  /** What it took, from wherever. */
   sentBytes: number;
+  /** How much of that came from a relay. */
+  relayedBytes: number;
+  relay?: string;
   totalBytes: number;
   outcome?: HostOutcome;
   endedMs?: number;
@@ -70,19 +74,20 @@ export interface RunModel {
   readonly deltas: (DroverEvent & {readonly kind: 'delta-built'})[];
   /** One for each instant at which hosts switched together. */
   readonly switches: (DroverEvent & {readonly kind: 'switched-together'})[];
+  readonly relays: {readonly host: string; readonly silo: string; readonly peers: number}[];
   readonly warnings: Warning[];
   rollback?: {readonly atMs: number; readonly hosts: readonly string[]; readonly why: string};
   ended?: DroverEvent & {readonly kind: 'run-ended'};
 }
 
 export function createRunModel(): RunModel {
-  return {run: '', selected: 0, startedMs: 0, lastMs: 0, waves: [], hosts: new Map(), deltas: [], switches: [], warnings: []};
+  return {run: '', selected: 0, startedMs: 0, lastMs: 0, waves: [], hosts: new Map(), deltas: [], relays: [], switches: [], warnings: []};
 }
 
 function touchHost(model: RunModel, host: string): HostRecord {
   const known = model.hosts.get(host);
   if (known !== undefined) return known;
-  const added: HostRecord = {host, steps: [], retries: 0, sentBytes: 0, totalBytes: 0};
+  const added: HostRecord = {host, steps: [], retries: 0, sentBytes: 0, relayedBytes: 0, totalBytes: 0};
   model.hosts.set(host, added);
   return added;
 }
@@ -110,6 +115,16 @@ function endStep(record: HostRecord, event: DroverEvent & {readonly kind: 'step-
   const step: StepRecord = open ?? {step: event.step, startedMs: atMs - event.ms};
   if (open === undefined) record.steps.push(step);
   Object.assign(step, {endedMs: atMs, outcome: event.outcome, ms: event.ms, ...(event.detail === undefined ? {} : {detail: event.detail})});
+}
+
+function takeBytes(record: HostRecord, {sentBytes, totalBytes, relay}: DroverEvent & {readonly kind: 'transfer'}): void {
+  if (relay !== undefined) {
+    record.relayedBytes += Math.max(0, sentBytes - record.sentBytes);
+    record.relay = relay;
+  }
+  // A transfer that begins anew takes back what it had counted.
+  record.relayedBytes = Math.min(record.relayedBytes, sentBytes);
+  Object.assign(record, {sentBytes, totalBytes});
 }
 
 function startRun(model: RunModel, event: DroverEvent & {readonly kind: 'run-started'}, atMs: number): void {
@@ -157,8 +172,13 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
     case 'staging-started':
       return;
     case 'transfer':
-      Object.assign(touchHost(model, event.host), {sentBytes: event.sentBytes, totalBytes: event.totalBytes});
+      takeBytes(touchHost(model, event.host), event);
       return;
+    case 'relay-started': {
+      const {host, silo, peers} = event;
+      model.relays.push({host, silo, peers});
+      return;
+    }
     case 'delta-built':
       model.deltas.push(event);
       return;

@@ -2,7 +2,7 @@ import {foldHostSet} from '../inventory/folded-hosts.js';
 import {measureText, padText, wrapText} from './display-width.js';
 import {describeTogether} from './event-text.js';
 import {cleanText} from './foreign-text.js';
-import {countSentBytes, measureRun, measureWave} from './host-ending.js';
+import {countRelayedBytes, countSentBytes, measureRun, measureWave} from './host-ending.js';
 import {groupHosts} from './host-groups.js';
 import {createPalette, type Paint, type Palette} from './palette.js';
 import {formatBytes, formatCount, formatDuration, shortenId} from './quantity.js';
@@ -10,6 +10,7 @@ import type {RunModel, WaveRecord} from './run-model.js';
 
 const wavesShown = 8;
 const warningsShown = 10;
+const relaysShown = 8;
 const labelWidth = 12;
 const widestSet = 32;
 /** More than anybody counts at a glance. */
@@ -58,6 +59,15 @@ function describeWaves(model: RunModel): Entry[] {
   const entries = waves.filter((wave) => chosen.has(wave)).map((wave) => describeWave(wave, model));
   const rest = waves.length - chosen.size;
   return rest === 0 ? entries : [...entries, {label: '', paint: 'dim', parts: [`and ${rest} more`]}];
+}
+
+function describeRelays(model: RunModel): Entry[] {
+  if (model.relays.length === 0) return [];
+  const names = model.relays.map(({host, silo}) => `${host} in ${silo}`);
+  const shown = names.length > relaysShown ? [...names.slice(0, relaysShown), `and ${names.length - relaysShown} more`] : names;
+  return [
+    {label: 'relay', paint: 'dim', parts: [cleanText(shown.join(', ')), `${formatBytes(countRelayedBytes(model))} from host to host`]},
+  ];
 }
 
 function describeWarnings(model: RunModel): Entry[] {
@@ -122,7 +132,14 @@ export function renderSummary({
   const together = model.switches.map(
     (event): Entry => ({label: 'together', paint: event.spreadMs < 1000 ? 'good' : 'warn', parts: [describeTogether(event)]}),
   );
-  const entries = [...describeHosts(model), ...turn, ...together, ...describeWaves(model), ...describeWarnings(model)];
+  const entries = [
+    ...describeHosts(model),
+    ...turn,
+    ...together,
+    ...describeWaves(model),
+    ...describeRelays(model),
+    ...describeWarnings(model),
+  ];
   const next = model.ended?.next === undefined ? [] : [`next: ${cleanText(model.ended.next)}`];
   return [...renderHead(model, palette, columns), ...entries.flatMap((entry) => renderEntry(entry, palette, columns)), ...next]
     .map((line) => `${line}\n`)

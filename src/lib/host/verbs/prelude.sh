@@ -13,6 +13,7 @@ tab=$(printf '\t')
 root='' app='' run='' epoch='' owner='' reason='' ttl='' id='' base='' from='' to='' part='' digest='' bytes='' need=''
 files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' previous='' cwd='' max='' encoding='' archive=''
 instant='' late=''
+token='' port='' address='' user=''
 IFS= read -r nonce
 while IFS= read -r line && [ -n "$line" ]; do
   value=${line#*=}
@@ -25,6 +26,7 @@ while IFS= read -r line && [ -n "$line" ]; do
     path=*) path=$value ;; previous=*) previous=$value ;; cwd=*) cwd=$value ;; max=*) max=$value ;;
     encoding=*) encoding=$value ;; archive=*) archive=$value ;;
     instant=*) instant=$value ;; late=*) late=$value ;;
+    token=*) token=$value ;; port=*) port=$value ;; address=*) address=$value ;; user=*) user=$value ;;
   esac
 done
 
@@ -40,11 +42,12 @@ fail() {
 }
 
 # Ids and runs become names of files, numbers are calculated with: whatever else they might hold is refused before it is used.
-case $id$base$digest$from$to in *[!0-9a-f]*) fail 19 'an id is malformed' ;; esac
+case $id$base$digest$from$to$token in *[!0-9a-f]*) fail 19 'an id is malformed' ;; esac
 case $part in *[!0-9a-f-]*) fail 19 'the name of the part is malformed' ;; esac
+case $address$user in *[!0-9A-Za-z._:-]*) fail 19 'an address or user is malformed' ;; esac
 case $protect in *[!0-9a-f\ ]*) fail 19 'an id is malformed' ;; esac
 case $run$event$kind$encoding in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
-case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive$instant$late in *[!0-9]*) fail 19 'a number is malformed' ;; esac
+case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive$instant$late$port in *[!0-9]*) fail 19 'a number is malformed' ;; esac
 
 HOME=${HOME-}
 case $root in

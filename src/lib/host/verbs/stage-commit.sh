@@ -18,6 +18,7 @@ cat >"$links" || fail 18 "cannot write below $state/incoming"
 
 clean() {
   remove_tree "$work"
+  rm -rf "$state/incoming/$part.pull"
   rm -f "$delta" "$links" "$state/incoming/$part.base" "$state/incoming/$part.holder" "$state/incoming/$part.lock"
 }
 # give_up STATUS WORDS…: the delta stays for another try.

@@ -55,6 +55,8 @@ until flock -n 8; do
   size_of_part
   [ "$have" = "$seen" ] || fail 21 'another transfer of this delta is under way'
 done
+# What a pull that was killed left, its key among it.
+rm -rf "$state/incoming/$part.pull"
 size_of_part
 have_digest=''
 if [ "$have" -gt "$bytes" ]; then

@@ -1,23 +1,5 @@
 # Appends the payload to the part at `offset`. What arrived stays, whatever cuts the link.
-[ -d "$state/incoming" ] || fail 13 'stage-open comes first'
-[ -n "$part" ] && [ -n "$offset" ] || fail 19 'no part or offset was given'
-delta=$state/incoming/$part.delta
-holder=$state/incoming/$part.holder
-command exec 8>>"$state/incoming/$part.lock" || fail 18 "cannot write below $state/incoming"
-flock -n 8 || fail 21 'another transfer of this delta is under way'
-if [ -r "/proc/$$/stat" ]; then
-  IFS= read -r line <"/proc/$$/stat"
-  # shellcheck disable=SC2086 # fields of a line of the kernel
-  set -- ${line##*) }
-  printf '%s %s\n' "$$" "${20}" >"$holder"
-fi
-have=0
-if [ -f "$delta" ]; then have=$(wc -c <"$delta" | tr -d ' '); fi
-if [ "$offset" = 0 ]; then
-  true >"$delta" || fail 18 "cannot write below $state/incoming"
-elif [ "$have" != "$offset" ]; then
-  fail 12 "the part has $have bytes, not $offset"
-fi
+take_part
 cat >>"$delta" 8>&- || fail 15 "cannot write all of the delta below $state/incoming; is the disk full?"
 rm -f "$holder"
 have=$(wc -c <"$delta" | tr -d ' ')
