@@ -106,6 +106,15 @@ describe('bad input', () => {
     });
   });
 
+  it('says nothing of its own insides when many hosts are dead', async () => {
+    const hosts = Array.from({length: 14}, (_, at) => `  web${at}: {silo: eu, role: web, address: 127.0.0.${at + 1}, port: 1}\n`);
+    await writeFile(path.join(dir, 'many.yml'), `hosts:\n${hosts.join('')}`);
+    const ended = await runDrover(['status', 'site', '--all', '-i', 'many.yml'], {cwd: dir});
+    expect(ended.status).toBe(6);
+    expect(ended.stdout).toContain('web[0-13]');
+    expect(ended.stderr).not.toMatch(/node:|Warning/);
+  });
+
   it('has opened no connection for any of these', () => {
     expect(connections).toBe(0);
   });

@@ -1,3 +1,5 @@
+import {setMaxListeners} from 'node:events';
+
 /** The two stages of a Ctrl-C, and of the SIGTERM with which CI cancels a job. */
 export interface Interrupt {
   /** First signal: finish or undo what is in hand. */
@@ -13,6 +15,8 @@ export interface Interrupt {
 export function listenForInterrupt(say: (line: string) => void): Interrupt {
   const first = new AbortController();
   const second = new AbortController();
+  // Every host listens to both; Node would call more than ten of them a leak, in the middle of the run.
+  setMaxListeners(0, first.signal, second.signal);
   let status: 130 | 143 = 130;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (!first.signal.aborted) {
