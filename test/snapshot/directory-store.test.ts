@@ -113,7 +113,10 @@ describe('a directory store', () => {
       expect(error.message).toMatch(/^object [0-9a-f]{12}: content hash is [0-9a-f]{12}; quarantined$/);
       expect(error).toMatchObject({code: 'integrity', exit: 9});
       expect(listFiles(`${folder}/store/deltas`)).toEqual([]);
-      expect(await openStore(folder).verify(manifest.id, never)).toMatchObject([{why: 'missing', paths: ['a']}]);
+      // Which of the two comes first in a pack is nobody's business.
+      expect(await openStore(folder).verify(manifest.id, never)).toMatchObject([
+        {why: 'missing', paths: [expect.stringMatching(/^[ab]$/)]},
+      ]);
       expect(await snap(folder, source, {now: later})).toMatchObject({newFiles: 1, reusedFiles: 1});
       expect(await openStore(folder).verify(undefined, never)).toEqual([]);
       await openStore(folder).delta(undefined, record.id, never);
