@@ -133,14 +133,16 @@ export const twoTrees: fc.Arbitrary<readonly [Nodes, Nodes]> = fc
   .map(([a, b, choices]) => [a, mix(a, b, choices)] as const);
 
 function mix(a: Nodes, b: Nodes, choices: Iterator<number>): Nodes {
-  const mixed: Record<string, Node> = {};
+  const mixed = new Map<string, Node>();
+  // A file may be called `constructor`, or worse.
+  const of = (nodes: Nodes, key: string): Node | undefined => (Object.hasOwn(nodes, key) ? nodes[key] : undefined);
   for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-    const [left, right] = [a[key], b[key]];
+    const [left, right] = [of(a, key), of(b, key)];
     const choice = choices.next().value ?? 0;
     const node = choice === 0 ? right : left?.kind === 'directory' && choice === 1 ? {...left, nodes: mix(left.nodes, b, choices)} : left;
-    if (node !== undefined) mixed[key] = node;
+    if (node !== undefined) mixed.set(key, node);
   }
-  return mixed;
+  return Object.fromEntries(mixed);
 }
 
 /** Makes the tree; `folder` must not exist. */
