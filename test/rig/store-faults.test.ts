@@ -124,12 +124,16 @@ describe.skipIf(!isRoot)('a store on a disk that fails', () => {
     for (const when of [1, 2, 3, 4, 5, 6, 7, 8]) {
       await withFolder(async (folder) => {
         const source = makeSource(folder, 50);
-        const beside = run(process.execPath, ['--import', 'tsx', program, source, `${folder}/store`, noLimit]);
+        const other = `${folder}/other`;
+        fs.cpSync(source, other, {recursive: true, preserveTimestamps: true});
+        fs.writeFileSync(`${source}/own`, 'of the one that is killed');
+        const beside = run(process.execPath, ['--import', 'tsx', program, other, `${folder}/store`, noLimit]);
         const [{status}] = await Promise.all([saveUnderFault(source, `${folder}/store`, `fsync:signal=SIGKILL:when=${when}`), beside]);
         if (status !== 0) killed += 1;
-        expect(await openStore(folder).list()).toHaveLength(1);
+        expect((await openStore(folder).list()).map(({files}) => files)).toEqual(expect.arrayContaining(status === 0 ? [50, 51] : [50]));
         expect(await openStore(folder).verify(undefined, never)).toEqual([]);
         await snap(folder, source);
+        expect((await openStore(folder).list()).map(({files}) => files).toSorted()).toEqual([50, 51]);
         expect(listTemporaries(`${folder}/store`)).toEqual([]);
       });
     }

@@ -38,6 +38,7 @@ const pieces: Partial<Record<VerbName, readonly string[]>> = {
   'relay-renew': ['relay'],
   'relay-serve': ['relay', 'relay-programs'],
   'stage-commit': ['tree'],
+  'stage-fetch': ['part'],
   'stage-put': ['part'],
   switch: ['dead-man', 'readiness', 'timing', 'appointment'],
   verify: ['tree'],

@@ -1,29 +1,13 @@
 # Appends to the part at `offset` what curl fetches. The payload is curl's config: its address is a secret, and goes to curl's standard input,
 # never into an argument or a file. What arrived stays. A line a second tells that the fetch is alive; when nobody reads it, the fetch ends.
-[ -d "$state/incoming" ] || fail 13 'stage-open comes first'
-[ -n "$part" ] && [ -n "$offset" ] && [ -n "$bytes" ] || fail 19 'no part, offset or size was given'
+[ -n "$bytes" ] || fail 19 'no size was given'
 command -v curl >/dev/null 2>&1 || fail 9 'curl is missing on this host'
-delta=$state/incoming/$part.delta
-holder=$state/incoming/$part.holder
+take_part
 words=$state/incoming/$part.words
-command exec 8>>"$state/incoming/$part.lock" || fail 18 "cannot write below $state/incoming"
-flock -n 8 || fail 21 'another transfer of this delta is under way'
-if [ -r "/proc/$$/stat" ]; then
-  IFS= read -r line <"/proc/$$/stat"
-  # shellcheck disable=SC2086 # fields of a line of the kernel
-  set -- ${line##*) }
-  printf '%s %s\n' "$$" "${20}" >"$holder"
-fi
 size_of_part() {
   have=0
   if [ -f "$delta" ]; then have=$(wc -c <"$delta" | tr -d ' '); fi
 }
-size_of_part
-if [ "$offset" = 0 ]; then
-  true >"$delta" || fail 18 "cannot write below $state/incoming"
-elif [ "$have" != "$offset" ]; then
-  fail 12 "the part has $have bytes, not $offset"
-fi
 
 # An object that has grown ends at the size of the delta, give or take a block. What curl holds open keeps the lock.
 command exec 7<&0
