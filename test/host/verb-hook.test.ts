@@ -1,6 +1,8 @@
 import {spawnSync} from 'node:child_process';
-import {mkdir, readdir, readFile} from 'node:fs/promises';
+import {mkdtempSync} from 'node:fs';
+import {chmod, mkdir, readdir, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
+import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import fc from 'fast-check';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
@@ -17,7 +19,9 @@ async function findProcesses(mark: string): Promise<number[]> {
 }
 
 describe.each(shells)('an operator command under $name', (shell: Shell) => {
-  const link = linkWith(shell);
+  // A folder of its own: other hosts of other tests run commands at the same time.
+  const work = mkdtempSync(path.join(tmpdir(), 'drover-hook-'));
+  const link = linkWith({...shell, env: {...shell.env, TMPDIR: work}});
   const run = (command: string, more: {seconds?: number; maxBytes?: number; cwd?: string} = {}): Promise<HookResult> =>
     runHookOn(link, {
       command,
@@ -26,13 +30,10 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
       signal: patiently,
       ...(more.maxBytes === undefined ? {} : {maxBytes: more.maxBytes}),
     });
-  const leftBehind = async (): Promise<string[]> => (await readdir(tmpdir())).filter((name) => /^drover\.[A-Za-z0-9]{6}$/.test(name));
-  let before: string[];
-  beforeAll(async () => {
-    before = await leftBehind();
-  });
+  beforeAll(() => chmod(work, 0o1777));
   afterAll(async () => {
-    expect(await leftBehind()).toEqual(before);
+    expect(await readdir(work)).toEqual([]);
+    await rm(work, {recursive: true});
   });
 
   it('gives its output and status', async () => {
