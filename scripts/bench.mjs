@@ -10,6 +10,7 @@ import {ensureBuilt, ensureDependencies, root, runScript, SetupError} from './se
 /** GNU time measures; without it there are no figures. The rest are peers, and each can be missing. */
 const needed = ['time'];
 const peers = {
+  startup: [],
   snapshot: ['casync', 'restic', 'borgbackup', 'git', 'rsync', 'zstd'],
   push: ['openssh-server', 'openssh-client', 'rsync', 'zstd'],
 };

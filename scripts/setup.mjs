@@ -3,14 +3,15 @@
  * it runs before anything is installed. Says what it does on stderr, and is silent when there is nothing to do.
  */
 import {spawnSync} from 'node:child_process';
-import {cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 const oldestNode = [20, 19];
-const verbFolder = path.join('lib', 'host', 'verbs');
+/** What the last build was made of, and what it wrote. */
+const builtNote = '.built';
 
 /** A step of the set-up that failed for a reason to show as it is, without a stack. */
 export class SetupError extends Error {}
@@ -19,7 +20,8 @@ function say(line) {
   process.stderr.write(`set-up: ${line}\n`);
 }
 
-function listFiles(folder) {
+/** Paths of all files below a folder, from it; none when there is no folder. */
+export function listFiles(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, {recursive: true, withFileTypes: true})
     .filter((entry) => entry.isFile())
@@ -63,9 +65,10 @@ export function ensureDependencies() {
 function fingerprintSources() {
   const inputs = [
     'tsconfig.json',
-    'tsconfig.build.json',
     'package.json',
     'package-lock.json',
+    'scripts/bundle.mjs',
+    'scripts/licenses.mjs',
     ...listFiles(path.join(root, 'src')).map((file) => `src/${file}`),
   ];
   return inputs
@@ -76,39 +79,27 @@ function fingerprintSources() {
     .join('');
 }
 
-function listVerbs() {
-  return listFiles(path.join(root, 'src', verbFolder)).filter((file) => file.endsWith('.sh'));
-}
-
-function listExpected() {
-  const modules = listFiles(path.join(root, 'src')).filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
-  return new Set([...modules.map((file) => file.replace(/\.ts$/, '.js')), ...listVerbs().map((file) => path.join(verbFolder, file))]);
+/** Everything below dist/ but the note about the build. */
+function listBuilt(dist) {
+  return listFiles(dist)
+    .filter((file) => file !== builtNote)
+    .map((file) => `${file}\n`)
+    .join('');
 }
 
 /**
- * Makes dist/ what src/ says: compiled modules, the verbs beside them, and nothing else, because every file that is left below
- * dist/commands would be a command. Does nothing when no source changed since the last build that worked.
+ * Makes dist/ what src/ says, and nothing else, because every file that is left below dist/commands would be a command. Does nothing when
+ * no source changed since the last build that worked, and nothing was taken from it or added.
  */
 export function ensureBuilt() {
   const dist = path.join(root, 'dist');
-  const stamp = path.join(dist, '.built');
-  const expected = listExpected();
-  const stale = listFiles(dist).filter((file) => !expected.has(file) && !path.basename(file).startsWith('.'));
-  for (const file of stale) rmSync(path.join(dist, file));
-
+  const note = path.join(dist, builtNote);
   const fingerprint = fingerprintSources();
-  const complete = [...expected].every((file) => existsSync(path.join(dist, file)));
-  if (complete && existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint) return;
+  if (existsSync(note) && readFileSync(note, 'utf8') === `${fingerprint}\n${listBuilt(dist)}`) return;
 
   say('building dist/');
-  // tsc believes its own notes about what it wrote; without them it writes what is missing.
-  if (!complete) rmSync(path.join(dist, '.tsbuildinfo'), {force: true});
-  runOrFail(process.execPath, [path.join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], 'the build');
-  for (const file of listVerbs()) {
-    mkdirSync(path.dirname(path.join(dist, verbFolder, file)), {recursive: true});
-    cpSync(path.join(root, 'src', verbFolder, file), path.join(dist, verbFolder, file));
-  }
-  writeFileSync(stamp, fingerprint);
+  runOrFail(process.execPath, [path.join(root, 'scripts', 'bundle.mjs')], 'the build');
+  writeFileSync(note, `${fingerprint}\n${listBuilt(dist)}`);
 }
 
 /** Runs a script's main function: a failed set-up becomes one line and status 1, a number becomes the exit status. */

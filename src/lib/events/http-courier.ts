@@ -12,8 +12,8 @@ function describe(reason: unknown): string {
 
 /** The HTTP client, loaded at the first event: most commands have no receiver. */
 async function openAgent(): Promise<{readonly agent: Agent; readonly request: typeof import('undici').request}> {
-  const {Agent, request} = await import('undici');
-  return {agent: new Agent({connections: 1, pipelining: 1, connect: {timeout: tryMs}}), request};
+  const {default: undici} = await import('undici');
+  return {agent: new undici.Agent({connections: 1, pipelining: 1, connect: {timeout: tryMs}}), request: undici.request};
 }
 
 /**

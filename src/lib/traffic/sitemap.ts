@@ -74,11 +74,11 @@ async function fetchSitemap(path: string, {link, settings, signal}: Pick<Sitemap
 
 /** The `loc` of each `url` and of each `sitemap`. Documents of another kind, or broken ones, are refused. */
 export async function parseSitemap(path: string, body: Buffer): Promise<{pages: readonly string[]; sitemaps: readonly string[]}> {
-  const {SaxesParser} = await import('saxes');
+  const {default: saxes} = await import('saxes');
   const found = {pages: [] as string[], sitemaps: [] as string[]};
   const open: string[] = [];
   let text = '';
-  const parser = new SaxesParser({xmlns: false});
+  const parser = new saxes.SaxesParser({xmlns: false});
   parser.on('opentag', ({name}) => {
     open.push(name.slice(name.indexOf(':') + 1));
     text = '';
