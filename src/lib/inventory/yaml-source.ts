@@ -27,23 +27,26 @@ interface TokenFault extends SourceFault {
   readonly isFatal?: true;
 }
 
-/** Everything forbidden in the token tree. Runs before the tree is composed: the composer does not survive deep nesting. */
-function* findForbidden(part: unknown, place = 0, depth = 0): Generator<TokenFault> {
-  if (typeof part !== 'object' || part === null) return;
+/**
+ * Adds everything forbidden in the token tree to `found`, and ends at the first that is fatal. Runs before the tree is composed: the composer
+ * does not survive deep nesting.
+ */
+function findForbidden(part: unknown, place: number, depth: number, found: TokenFault[]): void {
+  if (typeof part !== 'object' || part === null || found.at(-1)?.isFatal) return;
   if (Array.isArray(part)) {
-    for (const item of part) yield* findForbidden(item, place, depth);
+    for (const item of part) findForbidden(item, place, depth, found);
     return;
   }
   const token = part as Token;
   const offset = token.offset ?? place;
   // A level of the file is a collection, and an item of it.
   if (depth > 2 * maxDepth + 3) {
-    yield {offset, message: `nested more than ${maxDepth} levels deep`, fix: 'flatten it', isFatal: true};
+    found.push({offset, message: `nested more than ${maxDepth} levels deep`, fix: 'flatten it', isFatal: true});
     return;
   }
   const forbidden = forbiddenTokens[token.type ?? ''];
-  if (forbidden) yield {offset, message: `${forbidden.what} ${token.source ?? ''} is not allowed`, fix: forbidden.fix};
-  for (const inner of Object.values(token)) yield* findForbidden(inner, offset, depth + 1);
+  if (forbidden) found.push({offset, message: `${forbidden.what} ${token.source ?? ''} is not allowed`, fix: forbidden.fix});
+  for (const inner of Object.values(token)) findForbidden(inner, offset, depth + 1, found);
 }
 
 function toSourceNode(node: unknown, offset: number, faults: SourceFault[]): SourceNode {
@@ -87,7 +90,8 @@ function describeErrors(document: Document.Parsed): SourceFault[] {
  */
 export function readYaml(text: string): {readonly root?: SourceNode; readonly faults: readonly SourceFault[]} {
   const tokens = [...new Parser().parse(text)];
-  const forbidden = [...findForbidden(tokens)];
+  const forbidden: TokenFault[] = [];
+  findForbidden(tokens, 0, 0, forbidden);
   const fatal = forbidden.find(({isFatal}) => isFatal);
   if (fatal) return {faults: [fatal]};
   const composer = new Composer({version: '1.2', schema: 'core', merge: false, uniqueKeys: false, prettyErrors: false, logLevel: 'silent'});
