@@ -3,7 +3,7 @@ import {findPieces, type Piece, type PlainFile} from './file-pieces.js';
 import type {Entry, Manifest} from './manifest.js';
 import {compareBytewise, manifestHeader, renderEntry} from './manifest-text.js';
 import type {ObjectCatalog} from './object-catalog.js';
-import {readObject} from './object-reader.js';
+import {readObject, readSmallObject} from './object-reader.js';
 import type {StoreLayout} from './store-layout.js';
 import {makeTarHeader, padTar, tarEnd} from './tar-entry.js';
 
@@ -51,48 +51,70 @@ export interface ArchiveOptions {
 
 const pieceBytes = 256 * 1024;
 
-/** The delta as a tar archive: `gone`, `new`, then `tree/…` with directories, files and links, in this order. */
-export async function* packDelta(options: ArchiveOptions): AsyncGenerator<Buffer> {
-  const parts: Buffer[] = [];
-  let held = 0;
-  for await (const part of listParts(options)) {
-    parts.push(part);
-    held += part.length;
-    if (held < pieceBytes) continue;
-    options.signal.throwIfAborted();
-    yield Buffer.concat(parts.splice(0));
-    held = 0;
+/** Parts that are given on together: an asynchronous step for each small file would cost more than the file. */
+class PartBatch {
+  #parts: Buffer[] = [];
+  #heldBytes = 0;
+
+  add(...parts: readonly Buffer[]): void {
+    for (const part of parts) {
+      this.#parts.push(part);
+      this.#heldBytes += part.length;
+    }
   }
-  yield Buffer.concat(parts);
+
+  get isFull(): boolean {
+    return this.#heldBytes >= pieceBytes;
+  }
+
+  take(): Buffer {
+    const bytes = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#heldBytes = 0;
+    return bytes;
+  }
 }
 
-async function* listParts(options: ArchiveOptions): AsyncGenerator<Buffer> {
-  const {layout, catalog, content} = options;
+/** The delta as a tar archive: `gone`, `new`, then `tree/…` with directories, files and links, in this order. */
+export async function* packDelta(options: ArchiveOptions): AsyncGenerator<Buffer> {
+  const {layout, catalog, content, signal} = options;
   const {hasBase, gone, fresh} = content;
   const old = new Map(gone.map((entry) => [entry.path, entry]));
+  const batch = new PartBatch();
   let rebuilt = 0;
-  yield packLines('gone', gone.map(renderEntry));
-  yield packLines('new', [...(hasBase ? [] : [manifestHeader]), ...fresh.map(renderEntry)]);
+  batch.add(packLines('gone', gone.map(renderEntry)));
+  batch.add(packLines('new', [...(hasBase ? [] : [manifestHeader]), ...fresh.map(renderEntry)]));
   for (const entry of fresh) {
-    if (entry.kind === 'directory') yield makeTarHeader(`tree/${entry.path}`, {kind: 'directory', mode: 0o755});
+    if (entry.kind === 'directory') batch.add(makeTarHeader(`tree/${entry.path}`, {kind: 'directory', mode: 0o755}));
   }
   for (const entry of fresh) {
+    if (batch.isFull) {
+      signal.throwIfAborted();
+      yield batch.take();
+    }
     if (entry.kind !== 'file') continue;
     const {path, digest, size} = entry;
-    const change = await findChange(options, old.get(path), entry);
-    if (change !== undefined) {
-      rebuilt += 1;
-      yield* packPieces(`pieces/${rebuilt}`, path, change);
+    const bytes = size === 0 ? Buffer.alloc(0) : readSmallObject({layout, catalog, digest, size});
+    if (bytes !== undefined) {
+      batch.add(makeTarHeader(`tree/${path}`, entry), bytes, padTar(size));
       continue;
     }
-    yield makeTarHeader(`tree/${path}`, entry);
-    if (size > 0) yield* readObject({layout, catalog, digest, size});
-    yield padTar(size);
+    yield batch.take();
+    const change = await findChange(options, old.get(path), entry);
+    if (change === undefined) {
+      yield makeTarHeader(`tree/${path}`, entry);
+      yield* readObject({layout, catalog, digest, size});
+      yield padTar(size);
+    } else {
+      rebuilt += 1;
+      yield* packPieces(`pieces/${rebuilt}`, path, change);
+    }
   }
   for (const entry of fresh) {
-    if (entry.kind === 'link') yield makeTarHeader(`tree/${entry.path}`, {...entry, mode: 0o777});
+    if (entry.kind === 'link') batch.add(makeTarHeader(`tree/${entry.path}`, {...entry, mode: 0o777}));
   }
-  yield tarEnd;
+  batch.add(tarEnd);
+  yield batch.take();
 }
 
 type FileEntry = Extract<Entry, {readonly kind: 'file'}>;

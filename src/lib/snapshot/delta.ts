@@ -4,13 +4,15 @@ import path from 'node:path';
 import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {DroverError} from '../errors/drover-error.js';
-import {compareTrees, type DeltaContent, packDelta} from './delta-archive.js';
+import {type DeltaContent, packDelta} from './delta-archive.js';
 import {type Encoding, encode} from './delta-encoding.js';
 import {nameTemporary, publish} from './durable-file.js';
 import {readErrorCode} from './error-code.js';
 import type {Digest, SnapshotId} from './manifest.js';
+import {compareLines} from './manifest-lines.js';
+import {parseLine} from './manifest-text.js';
 import type {ObjectCatalog} from './object-catalog.js';
-import {readManifest} from './read-manifest.js';
+import {readManifest, readManifestText} from './read-manifest.js';
 import {readSealed, writeSealed} from './records.js';
 import type {Delta} from './store.js';
 import type {StoreLayout} from './store-layout.js';
@@ -88,7 +90,7 @@ export interface BuildDeltaOptions extends DeltaKey {
 
 /** Builds a delta and keeps it. Two that build the same one write the same bytes, and the last one to finish is kept. */
 export async function buildDelta({layout, catalog, base, snapshot, encoding, signal}: BuildDeltaOptions): Promise<Delta> {
-  const content = compareTrees(base === undefined ? undefined : readManifest(layout, base), readManifest(layout, snapshot));
+  const content = readContent(layout, base, snapshot);
   const file = nameDelta(layout, {base, snapshot, encoding});
   const temporary = nameTemporary(layout.folder('deltas'));
   try {
@@ -101,6 +103,13 @@ export async function buildDelta({layout, catalog, base, snapshot, encoding, sig
     fs.rmSync(temporary, {force: true});
     catalog.close();
   }
+}
+
+/** The difference of two manifests that are what their ids say; only the lines that differ are parsed. */
+function readContent(layout: StoreLayout, base: SnapshotId | undefined, snapshot: SnapshotId): DeltaContent {
+  if (base === undefined) return {hasBase: false, gone: [], fresh: readManifest(layout, snapshot).entries};
+  const {gone, fresh} = compareLines(readManifestText(layout, base), readManifestText(layout, snapshot));
+  return {hasBase: true, gone: gone.map((line) => parseLine(line)), fresh: fresh.map((line) => parseLine(line))};
 }
 
 /** File systems give space in blocks, and one for each directory and link at least. */

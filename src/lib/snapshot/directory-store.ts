@@ -6,7 +6,7 @@ import {ObjectCatalog} from './object-catalog.js';
 import {readObject} from './object-reader.js';
 import {keepParts, listParts} from './part-files.js';
 import {type Pruned, type PruneOptions, pruneStore} from './prune-store.js';
-import {readManifest} from './read-manifest.js';
+import {readManifest, readManifestText} from './read-manifest.js';
 import {listRecords} from './records.js';
 import {type Repair, repairStore} from './repair-store.js';
 import {resolveRecord} from './resolve-record.js';
@@ -67,7 +67,7 @@ export function openDirectoryStore({path, now}: OpenDirectoryStoreOptions): Dire
       // Not while objects are being removed.
       const lock = {directory: layout.folder('locks'), kind: 'save', now, waitMs: lockWaitMs, signal} as const;
       return layout.guard(() => {
-        readManifest(layout, snapshot);
+        readManifestText(layout, snapshot);
         layout.prepare(now());
         return holdStore(lock, () => buildDelta({layout, catalog: ObjectCatalog.load(layout), base, snapshot, encoding, signal}));
       });

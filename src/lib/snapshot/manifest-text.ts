@@ -1,4 +1,4 @@
-import {createHash} from 'node:crypto';
+import {hash} from 'node:crypto';
 import {DroverError} from '../errors/drover-error.js';
 import {followLink, type Place} from './link-target.js';
 import type {Digest, Entry, Manifest, SnapshotId} from './manifest.js';
@@ -63,19 +63,21 @@ function orderEntries(entries: readonly Entry[]): readonly Entry[] {
 
 /** `text` as UTF-8. */
 export function snapshotId(text: string | Uint8Array): SnapshotId {
-  return createHash('sha256').update(text).digest('hex') as SnapshotId;
+  return hash('sha256', text, 'hex') as SnapshotId;
 }
 
-function damaged(line: number, why: string): DroverError {
+/** `line` is undefined where a line was read by itself. */
+function damaged(line: number | undefined, why: string): DroverError {
+  if (line === undefined) return new DroverError({code: 'integrity', message: `a line of a manifest: ${why}`});
   return new DroverError({code: 'integrity', message: `manifest line ${line}: ${why}`, line});
 }
 
-function parseMode(text: string | undefined, line: number): number {
+function parseMode(text: string | undefined, line: number | undefined): number {
   if (text === undefined || !/^(?:0|[145][0145]{0,2})$/.test(text)) throw damaged(line, `mode ${JSON.stringify(text)} is not valid`);
   return Number.parseInt(text, 8);
 }
 
-function parseFile(path: string, fields: readonly string[], line: number): Entry {
+function parseFile(path: string, fields: readonly string[], line: number | undefined): Entry {
   const [, , mode, size, digest] = fields;
   if (fields.length !== 5) throw damaged(line, `a file has 5 fields, got ${fields.length}`);
   if (size === undefined || !/^(?:0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) {
@@ -85,7 +87,8 @@ function parseFile(path: string, fields: readonly string[], line: number): Entry
   return {kind: 'file', path, mode: parseMode(mode, line), size: Number(size), digest: digest as Digest};
 }
 
-function parseLine(text: string, line: number): Entry {
+/** One line of a manifest other than its first, as strictly as `parseManifest` reads it; how it stands to others is not judged. */
+export function parseLine(text: string, line?: number): Entry {
   const fields = text.split('\t');
   const [path = '', kind, third] = fields;
   const why = explainPath(path);
@@ -113,9 +116,10 @@ export function lookIn(places: ReadonlyMap<string, Entry>): (path: string) => Pl
 
 /**
  * Reads a canonical manifest, strictly: any text that `renderManifest` would not have written is refused (`integrity`),
- * and so are paths and links that leave the tree, duplicates, and entries whose parent is no directory of the manifest.
+ * and so are paths and links that leave the tree, duplicates, and entries whose parent is no directory of the manifest. `id` is given
+ * where the digest of the text is known.
  */
-export function parseManifest(text: string): Manifest {
+export function parseManifest(text: string, id?: SnapshotId): Manifest {
   const lines = text.split('\n');
   if (lines[0] !== manifestHeader)
     throw damaged(1, `starts with ${JSON.stringify(lines[0]?.slice(0, 40))}, not with the header of a drover manifest`);
@@ -144,7 +148,7 @@ export function parseManifest(text: string): Manifest {
     places.set(entry.path, entry);
   }
   if (hasLinks) refuseEscapes(entries, places);
-  return {id: snapshotId(text), entries, files, bytes};
+  return {id: id ?? snapshotId(text), entries, files, bytes};
 }
 
 function refuseEscapes(entries: readonly Entry[], places: ReadonlyMap<string, Entry>): void {

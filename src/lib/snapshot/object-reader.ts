@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import fs from 'node:fs';
 import {readErrorCode} from './error-code.js';
 import type {Digest} from './manifest.js';
-import type {ObjectCatalog} from './object-catalog.js';
+import type {ObjectCatalog, Place, ReadResult} from './object-catalog.js';
 import {type Damage, reportDamage} from './quarantine.js';
 import type {StoreLayout} from './store-layout.js';
 
@@ -13,11 +13,16 @@ async function* scanObject(catalog: ObjectCatalog, digest: Digest, size?: number
   const place = catalog.find(digest);
   if (place === undefined) return {digest, why: 'missing'};
   if (place.kind === 'large') return yield* scanFile(place.file, digest, size);
-  const result = catalog.readPacked(place);
+  const result = readWhole(catalog, place, size);
   if (result.kind === 'damaged') return result.damage;
-  if (size !== undefined && result.bytes.length !== size) return {digest, why: 'altered', pack: place.pack.id};
   yield result.bytes;
   return undefined;
+}
+
+function readWhole(catalog: ObjectCatalog, place: Extract<Place, {kind: 'packed'}>, size?: number): ReadResult {
+  const result = catalog.readPacked(place);
+  if (result.kind === 'damaged' || size === undefined || result.bytes.length === size) return result;
+  return {kind: 'damaged', damage: {digest: place.object.digest, why: 'altered', pack: place.pack.id}};
 }
 
 async function* scanFile(file: string, digest: Digest, size?: number): AsyncGenerator<Buffer, Damage | undefined> {
@@ -38,6 +43,16 @@ async function* scanFile(file: string, digest: Digest, size?: number): AsyncGene
   if (size !== undefined && total < size) return {digest, why: 'truncated'};
   const actual = hash.digest('hex');
   return actual === digest ? undefined : {digest, why: 'altered', actual};
+}
+
+/** The bytes of one packed object at once; undefined for a large one. Throws as `readObject` does. */
+export function readSmallObject({layout, catalog, digest, size}: ReadObjectOptions): Buffer | undefined {
+  const place = catalog.find(digest);
+  if (place === undefined) throw reportDamage(layout, {digest, why: 'missing'});
+  if (place.kind === 'large') return undefined;
+  const result = readWhole(catalog, place, size);
+  if (result.kind === 'damaged') throw reportDamage(layout, result.damage);
+  return result.bytes;
 }
 
 export interface ReadObjectOptions {

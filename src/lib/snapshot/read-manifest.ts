@@ -6,8 +6,13 @@ import type {StoreLayout} from './store-layout.js';
 
 /** The manifest of a kept snapshot: `not-found`, or `integrity` when it is not what its id says. */
 export function readManifest(layout: StoreLayout, id: SnapshotId): Manifest {
+  return parseManifest(readManifestText(layout, id).toString('utf8'), id);
+}
+
+/** As `readManifest`, only its bytes, which have the digest that its id says. */
+export function readManifestText(layout: StoreLayout, id: SnapshotId): Buffer {
   const file = layout.snapshot(id);
-  const text = readIfThere(file)?.toString('utf8');
+  const text = readIfThere(file);
   if (text === undefined) {
     throw new DroverError({
       code: 'not-found',
@@ -24,7 +29,7 @@ export function readManifest(layout: StoreLayout, id: SnapshotId): Manifest {
       fix: 'rebuild it from its source: drover snapshot',
     });
   }
-  return parseManifest(text);
+  return text;
 }
 
 /** As `readManifest`; undefined when it cannot be used. */

@@ -19,20 +19,25 @@ function writeSize(header: Buffer, size: number): void {
   }
 }
 
+/** What is the same in all headers: owner, group and time of nobody, a blank sum, the magic of GNU. */
+const blank = Buffer.alloc(blockBytes);
+writeOctal(blank, 0, 108, 8);
+writeOctal(blank, 0, 116, 8);
+writeOctal(blank, 0, 136, 12);
+blank.write('        ', 148, 'latin1');
+blank.write('ustar  \0', 257, 'latin1');
+
 function makeHeader(name: Buffer, type: TypeFlag, mode: number, size: number, target: Buffer): Buffer {
-  const header = Buffer.alloc(blockBytes);
+  const header = Buffer.allocUnsafe(blockBytes);
+  blank.copy(header);
   name.copy(header, 0, 0, nameBytes);
   writeOctal(header, mode, 100, 8);
-  writeOctal(header, 0, 108, 8);
-  writeOctal(header, 0, 116, 8);
   writeSize(header, size);
-  writeOctal(header, 0, 136, 12);
-  header.write('        ', 148, 'latin1');
   header.write(type, 156, 'latin1');
   target.copy(header, 157, 0, nameBytes);
-  header.write('ustar  \0', 257, 'latin1');
   let sum = 0;
-  for (const byte of header) sum += byte;
+  // Not `for … of`: a tree has a header for every file.
+  for (let at = 0; at < blockBytes; at += 1) sum += header[at] ?? 0;
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return header;
 }
