@@ -82,9 +82,9 @@ twins=$(find "$work/delta/tree" -type f -links +1 | head -n 1)
 fresh=$work/manifest
 if [ -n "$base" ]; then
   is_staged "$base" || give_up 13 "base $base is not on this host"
-  sort "$work/gone" | comm -23 "$state/manifests/$base" - | sort - "$work/new" >"$work/manifest"
+  sort "$work/gone" | comm -23 "$state/manifests/$base" - | sort -m - "$work/new" >"$work/manifest"
 else
-  sort "$work/new" >"$work/manifest"
+  mv "$work/new" "$work/manifest"
 fi
 found=$(sha256sum <"$work/manifest")
 [ "${found%% *}" = "$id" ] || damaged "the manifest does not match the snapshot: ${found%% *}"
@@ -128,8 +128,7 @@ if [ -n "$base" ]; then
   old_links=$state/manifests/$base.links
   [ ! -s "$old_links" ] || list_links "$old_links" | sort >"$work/unlinked"
   [ -s "$work/unlinked" ] || true >"$work/unlinked"
-  comm -23 "$state/manifests/$base" "$work/manifest" >"$work/left"
-  comm -13 "$state/manifests/$base" "$work/manifest" >"$work/fresh"
+  split_lists "$state/manifests/$base" "$work/manifest" "$work/left" "$work/fresh"
   fresh=$work/fresh
   mkdir "$work/built" || give_up 18 "cannot write below $state/incoming"
   for list in "$work"/pieces/*.list; do
@@ -197,7 +196,7 @@ if [ -n "$base" ] && [ -s "$state/manifests/$base.seal" ]; then
   check_changes "$work/tree" "$work/expected-left" "$work/expected-fresh" "$state/manifests/$base.seal" "$work/seal"
 fi
 if [ -n "$mismatch" ]; then
-  sort "$work/manifest" "$work/linked" >"$work/expected"
+  sort -m "$work/manifest" "$work/linked" >"$work/expected"
   check_tree "$work/tree" "$work/expected" "$work/seal" || damaged "the release is not what its manifest says: $mismatch"
 fi
 

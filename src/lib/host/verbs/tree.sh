@@ -44,6 +44,13 @@ compare_lists() {
   comm -23 "$1" "$2" | sed -n '1s/^/unexpected /p'
 }
 
+# split_lists OLD NEW WENT CAME: the lines that only one of two sorted lists has; none that both have begins with a tab.
+split_lists() {
+  true >"$3"
+  true >"$4"
+  comm -3 "$1" "$2" | went=$3 came=$4 awk -F"$tab" '$1 == "" {print substr($0, 2) >ENVIRON["came"]; next} {print >ENVIRON["went"]}'
+}
+
 # check_bytes TREE MANIFEST: the digest of each file of the manifest's lines.
 check_bytes() {
   awk -F"$tab" '$2 == "f" {print $5 "  ./" $1}' "$2" >"$2.sums"
@@ -51,13 +58,28 @@ check_bytes() {
   (cd "$1" && sha256sum -c "$2.sums" 2>&1) >"$2.have" || grep -v ': OK$' "$2.have" | head -n 1
 }
 
-# check_tree TREE MANIFEST SEAL: every path, kind, mode, size, link and byte is what the manifest says, and nothing else is there; every
-# file is read. SEAL becomes the listing of what was proved. On a difference `mismatch` names the first one.
+# agrees LISTING MANIFEST: both are sorted and tell the same of the same paths: one look at each line, where compare_lists sorts both again.
+agrees() {
+  listing=$1 awk -F"$tab" '
+    BEGIN {listing = ENVIRON["listing"]}
+    $1 == "" {next}
+    (getline line <listing) <= 0 {bad = 1; exit}
+    {want = $1 FS $2 " " $3}
+    $2 == "f" {split(substr(line, length($1) + 2), word, " "); line = substr(line, 1, length($1) + 1) word[1] " " word[2] " " word[3]; want = want " " $4}
+    line "" != want "" {bad = 1; exit}
+    END {if (!bad && (getline line <listing) > 0) bad = 1; exit bad}' "$2"
+}
+
+# check_tree TREE MANIFEST SEAL: every path, kind, mode, size, link and byte is what the sorted manifest says, and nothing else is there;
+# every file is read. SEAL becomes the listing of what was proved. On a difference `mismatch` names the first one.
 check_tree() {
   (cd "$1" && list_tree) >"$3"
-  describe_listing "$3" >"$2.found"
-  describe_manifest "$2" >"$2.want"
-  mismatch=$(compare_lists "$2.found" "$2.want")
+  mismatch=''
+  agrees "$3" "$2" || {
+    describe_listing "$3" >"$2.found"
+    describe_manifest "$2" >"$2.want"
+    mismatch=$(compare_lists "$2.found" "$2.want")
+  }
   [ -n "$mismatch" ] || mismatch=$(check_bytes "$1" "$2")
   rm -f "$2.found" "$2.want" "$2.sums" "$2.have"
   [ -z "$mismatch" ]
@@ -68,15 +90,14 @@ check_tree() {
 # which came and are read.
 check_changes() {
   (cd "$1" && list_tree) >"$5"
-  comm -23 "$4" "$5" >"$2.lines"
-  describe_listing "$2.lines" >"$2.found"
+  split_lists "$4" "$5" "$2.went" "$2.came"
+  describe_listing "$2.went" >"$2.found"
   describe_manifest "$2" >"$2.want"
   mismatch=$(compare_lists "$2.found" "$2.want")
-  comm -13 "$4" "$5" >"$2.lines"
-  describe_listing "$2.lines" >"$2.found"
+  describe_listing "$2.came" >"$2.found"
   describe_manifest "$3" >"$2.want"
   [ -n "$mismatch" ] || mismatch=$(compare_lists "$2.found" "$2.want")
   [ -n "$mismatch" ] || mismatch=$(check_bytes "$1" "$3")
-  rm -f "$2.lines" "$2.found" "$2.want" "$3.sums" "$3.have"
+  rm -f "$2.went" "$2.came" "$2.found" "$2.want" "$3.sums" "$3.have"
   [ -z "$mismatch" ]
 }

@@ -7,7 +7,9 @@ if [ "${found%% *}" != "$id" ]; then
   rm -f "$copy"
   fail 14 "the manifest of release $id is damaged"
 fi
-[ ! -s "$state/manifests/$id.links" ] || list_links "$state/manifests/$id.links" >>"$copy"
+if [ -s "$state/manifests/$id.links" ]; then
+  list_links "$state/manifests/$id.links" | sort -o "$copy" - "$copy" || fail 18 "cannot write below $state/incoming"
+fi
 check_tree "$root/releases/$id" "$copy" "$copy.seal" || {
   rm -f "$copy" "$copy.seal"
   fail 14 "release $id is not what its manifest says: $mismatch"
