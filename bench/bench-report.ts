@@ -83,12 +83,28 @@ function renderBody({machine, peers, sections, ratios}: BenchReport): string {
     {key: 'aim', title: 'aim'},
     {key: 'met', title: 'met'},
   ];
-  return `${[...lines, '## Ratios', '', renderRows(columns, ratios.map(judgeRatio))].join('\n')}\n`;
+  return `${[...lines, '## Ratios', '', renderRows(columns, ratios.map(judgeRatio)), '', sayWhatIsMet(ratios)].join('\n')}\n`;
 }
 
-function judgeRatio({name, value, aim}: Ratio): object {
+/** Which aims are met, in one line. */
+function sayWhatIsMet(ratios: readonly Ratio[]): string {
+  const named = (met: boolean | undefined): string[] => ratios.filter((ratio) => isMet(ratio) === met).map(({name}) => name);
+  const groups = [
+    ['Met', named(true)],
+    ['Not met', named(false)],
+    ['Not measured', named(undefined)],
+  ] as const;
+  return groups.flatMap(([word, names]) => (names.length === 0 ? [] : [`${word}: ${names.join(', ')}.`])).join(' ');
+}
+
+function isMet({value, aim}: Ratio): boolean | undefined {
+  if (value === undefined) return undefined;
+  return 'atMost' in aim ? value <= aim.atMost : value >= aim.atLeast;
+}
+
+function judgeRatio(ratio: Ratio): object {
+  const {name, value, aim} = ratio;
   const words = 'atMost' in aim ? `at most ${aim.atMost}` : `at least ${aim.atLeast}`;
-  if (value === undefined) return {name, value: '-', aim: words, met: 'not measured'};
-  const met = 'atMost' in aim ? value <= aim.atMost : value >= aim.atLeast;
-  return {name, value, aim: words, met: met ? 'yes' : 'no'};
+  const met = isMet(ratio);
+  return {name, value: value ?? '-', aim: words, met: met === undefined ? 'not measured' : met ? 'yes' : 'no'};
 }

@@ -6,8 +6,8 @@ import {makeKey, type Sshd, startSshd} from '../test/host/sshd.js';
 export interface PushFleet {
   readonly hosts: readonly PushHost[];
   readonly port: number;
-  /** Text for the project's inventory. */
-  inventory(count: number, port?: number): string;
+  /** Text for the project's inventory: so many hosts, dealt out to so many silos. */
+  inventory(count: number, more?: {readonly port?: number; readonly silos?: number}): string;
   /** Words of an ssh command to one of them. */
   ssh(host: PushHost, port?: number): readonly string[];
   /** Lets the host key be known at another port as well. */
@@ -45,12 +45,12 @@ export async function startFleet(folder: string, count: number): Promise<PushFle
   return {
     hosts,
     port,
-    inventory: (wanted, at = port) =>
+    inventory: (wanted, {port: at = port, silos = 1} = {}) =>
       `hosts:\n${hosts
         .slice(0, wanted)
         .map(
-          ({name, identity}) =>
-            `  ${name}: {silo: one, role: web, address: 127.0.0.1, port: ${at}, user: ${user}, identity: ${identity}, known_hosts: ${knownHosts}, config: /dev/null}\n`,
+          ({name, identity}, index) =>
+            `  ${name}: {silo: s${(index % silos) + 1}, role: web, address: 127.0.0.1, port: ${at}, user: ${user}, identity: ${identity}, known_hosts: ${knownHosts}, config: /dev/null}\n`,
         )
         .join('')}`,
     ssh: ({identity}, at = port) => [

@@ -4,7 +4,7 @@ import type {Ratio, Section} from './bench-report.js';
 import {makeProject} from './drover-project.js';
 import {measure, type Sample} from './measure.js';
 import {type PushFleet, startFleet} from './push-fleet.js';
-import {clear, takeSnapshot} from './push-peers.js';
+import {putAside, takeSnapshot} from './push-peers.js';
 
 interface GrowthRow extends Sample {
   readonly hosts: number;
@@ -26,7 +26,7 @@ export async function growFleet(
     const rows: GrowthRow[] = [];
     for (const hosts of sizes) {
       writeFileSync(path.join(project.folder, 'inventory.yml'), fleet.inventory(hosts));
-      clear(fleet.hosts.slice(0, hosts), 'content');
+      putAside(fleet.hosts.slice(0, hosts), 'content');
       const push = (id = ''): Promise<Sample> => {
         const {command, ...options} = project.command('push', 'content', id, '--all', '--concurrency', '100');
         return measure(command, options);

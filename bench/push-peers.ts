@@ -1,5 +1,6 @@
 import {spawnSync} from 'node:child_process';
-import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
+import {randomBytes} from 'node:crypto';
+import {chmodSync, existsSync, mkdirSync, renameSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import type {Contender} from './contest.js';
 import {makeProject} from './drover-project.js';
@@ -12,15 +13,21 @@ export interface PushStage {
   readonly folder: string;
   readonly before: string;
   readonly after: string;
+  /** The sshd's own unless told. */
+  readonly port?: number;
 }
 
-/** Ends when the shell has taken everything away that matches below the homes; release folders are read-only. */
-export function clear(hosts: readonly PushHost[], ...names: readonly string[]): void {
+/**
+ * Puts away what is there of these names below the homes. Moved, not removed: a file system that has just freed half a million inodes is
+ * slow to give them out again, and whoever came next would pay. All of it goes when the benchmark ends.
+ */
+export function putAside(hosts: readonly PushHost[], ...names: readonly string[]): void {
   for (const {home} of hosts) {
     for (const name of names) {
-      const words = ['-c', 'for each in $1; do [ -e "$each" ] || continue; chmod -R u+w "$each" && rm -rf "$each"; done', 'sh'];
-      const {status, stderr} = spawnSync('sh', [...words, path.join(home, name)], {encoding: 'utf8'});
-      if (status !== 0) throw new Error(`cannot clear ${home}: ${stderr}`);
+      const place = path.join(home, name);
+      if (!existsSync(place)) continue;
+      chmodSync(place, 0o755);
+      renameSync(place, path.join(home, `aside-${randomBytes(6).toString('hex')}`));
     }
   }
 }
@@ -32,10 +39,10 @@ const quote = (words: readonly string[]): string => words.map((word) => `'${word
 
 /** Everybody who brings the first tree, and then the second, to all hosts at once. */
 export function listPushers(stage: PushStage, peers: ReadonlyMap<string, string>): readonly Contender[] {
-  const {fleet, hosts, folder, before, after} = stage;
+  const {fleet, hosts, folder, before, after, port} = stage;
   const drover = prepareDrover(stage);
   const rsync = (host: PushHost, source: string, target: string, more = ''): string =>
-    `rsync -a ${more} -e "${fleet.ssh(host).join(' ')}" ${source}/ 127.0.0.1:${host.home}/${target}/`;
+    `rsync -a ${more} -e "${fleet.ssh(host, port).join(' ')}" ${source}/ 127.0.0.1:${host.home}/${target}/`;
   const runAll = (name: string, line: (host: PushHost) => string, prepare: () => void): Contender => ({
     name,
     command: ['sh', '-c', each(hosts, line)],
@@ -48,32 +55,32 @@ export function listPushers(stage: PushStage, peers: ReadonlyMap<string, string>
     command: [
       'sh',
       '-c',
-      `tar -C ${before} -czf ${archive} . && ${each(hosts, (host) => `${quote(fleet.ssh(host))} 127.0.0.1 'mkdir ~/tar && tar -xz -C ~/tar' <${archive}`)}`,
+      `tar -C ${before} -czf ${archive} . && ${each(hosts, (host) => `${quote(fleet.ssh(host, port))} 127.0.0.1 'mkdir ~/tar && tar -xz -C ~/tar' <${archive}`)}`,
     ],
     cwd: folder,
-    prepare: () => clear(hosts, 'tar'),
+    prepare: () => putAside(hosts, 'tar'),
   };
   const rsyncs = [
     runAll(
       'rsync first',
       (host) => rsync(host, before, 'rsync/a'),
       () => {
-        clear(hosts, 'rsync');
+        putAside(hosts, 'rsync');
         for (const {home} of hosts) mkdirSync(path.join(home, 'rsync'));
       },
     ),
     runAll(
       'rsync two files',
       (host) => rsync(host, after, 'rsync/b', '--delete --link-dest=../a'),
-      () => clear(hosts, 'rsync/b'),
+      () => putAside(hosts, 'rsync/b'),
     ),
   ];
   return [targz, ...(peers.has('rsync') ? rsyncs : []), ...drover];
 }
 
-function prepareDrover({fleet, hosts, folder, before, after}: PushStage): readonly Contender[] {
+function prepareDrover({fleet, hosts, folder, before, after, port}: PushStage): readonly Contender[] {
   const project = makeProject(path.join(folder, 'project'), before);
-  writeFileSync(path.join(project.folder, 'inventory.yml'), fleet.inventory(hosts.length));
+  writeFileSync(path.join(project.folder, 'inventory.yml'), fleet.inventory(hosts.length, port === undefined ? {} : {port}));
   const [a, b] = [before, after].map((source) => takeSnapshot(project, source)) as [string, string];
   const forgetDeltas = (): void => {
     spawnSync('sh', ['-c', `rm -f ${path.join(project.store, 'deltas')}/*`]);
@@ -86,7 +93,10 @@ function prepareDrover({fleet, hosts, folder, before, after}: PushStage): readon
       forgetDeltas();
     },
   });
-  return [push('drover first', a, () => clear(hosts, 'content')), push('drover two files', b, () => clear(hosts, `content/releases/${b}`))];
+  return [
+    push('drover first', a, () => putAside(hosts, 'content')),
+    push('drover two files', b, () => putAside(hosts, `content/releases/${b}`)),
+  ];
 }
 
 type Project = ReturnType<typeof makeProject>;
