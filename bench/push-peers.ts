@@ -75,7 +75,15 @@ export function listPushers(stage: PushStage, peers: ReadonlyMap<string, string>
       () => putAside(hosts, 'rsync/b'),
     ),
   ];
-  return [targz, ...(peers.has('rsync') ? rsyncs : []), ...drover];
+  const all = [targz, ...(peers.has('rsync') ? rsyncs : []), ...drover];
+  // Nobody pays for what the one before left to be written: drover flushes the file system, which is that of all hosts.
+  return all.map(({prepare, ...contender}) => ({
+    ...contender,
+    prepare: async () => {
+      await prepare?.();
+      spawnSync('sync');
+    },
+  }));
 }
 
 function prepareDrover({fleet, hosts, folder, before, after, port}: PushStage): readonly Contender[] {

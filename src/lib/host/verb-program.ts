@@ -49,7 +49,7 @@ const commands = new Map<VerbName, string>();
 
 function readPiece(name: string): string {
   const text = readFileSync(new URL(`./verbs/${name}.sh`, import.meta.url), 'utf8');
-  return text.replace(/^ *# (?!shellcheck).*\n/gm, '');
+  return text.replace(/^ *# (?!shellcheck).*\n/gm, '').replace(/^ +/gm, '');
 }
 
 /** The whole POSIX sh program of one verb. */

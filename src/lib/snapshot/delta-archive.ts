@@ -6,6 +6,7 @@ import type {ObjectCatalog} from './object-catalog.js';
 import {readObject, readSmallObject} from './object-reader.js';
 import type {StoreLayout} from './store-layout.js';
 import {makeTarHeader, padTar, tarEnd} from './tar-entry.js';
+import {TwinFiles} from './twin-files.js';
 
 /** What leads from one tree to another, as entries of their manifests. */
 export interface DeltaContent {
@@ -75,12 +76,13 @@ class PartBatch {
   }
 }
 
-/** The delta as a tar archive: `gone`, `new`, then `tree/…` with directories, files and links, in this order. */
+/** The delta as a tar archive: `gone`, `new`, then `tree/…` with directories, files (of twins all but the first as hard links) and links. */
 export async function* packDelta(options: ArchiveOptions): AsyncGenerator<Buffer> {
   const {layout, catalog, content, signal} = options;
   const {hasBase, gone, fresh} = content;
   const old = new Map(gone.map((entry) => [entry.path, entry]));
   const batch = new PartBatch();
+  const twins = new TwinFiles();
   let rebuilt = 0;
   batch.add(packLines('gone', gone.map(renderEntry)));
   batch.add(packLines('new', [...(hasBase ? [] : [manifestHeader]), ...fresh.map(renderEntry)]));
@@ -94,14 +96,21 @@ export async function* packDelta(options: ArchiveOptions): AsyncGenerator<Buffer
     }
     if (entry.kind !== 'file') continue;
     const {path, digest, size} = entry;
+    const twin = size === 0 ? undefined : twins.find(entry);
+    if (twin !== undefined) {
+      batch.add(makeTarHeader(`tree/${path}`, {kind: 'twin', mode: entry.mode, target: `tree/${twin}`}));
+      continue;
+    }
     const bytes = size === 0 ? Buffer.alloc(0) : readSmallObject({layout, catalog, digest, size});
     if (bytes !== undefined) {
+      twins.make(entry);
       batch.add(makeTarHeader(`tree/${path}`, entry), bytes, padTar(size));
       continue;
     }
     yield batch.take();
     const change = await findChange(options, old.get(path), entry);
     if (change === undefined) {
+      twins.make(entry);
       yield makeTarHeader(`tree/${path}`, entry);
       yield* readObject({layout, catalog, digest, size});
       yield padTar(size);

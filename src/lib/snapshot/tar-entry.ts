@@ -3,7 +3,7 @@ import type {Entry} from './manifest.js';
 const blockBytes = 512;
 const nameBytes = 100;
 
-type TypeFlag = '0' | '2' | '5' | 'K' | 'L';
+type TypeFlag = '0' | '1' | '2' | '5' | 'K' | 'L';
 
 function writeOctal(header: Buffer, value: number, offset: number, length: number): void {
   header.write(value.toString(8).padStart(length - 1, '0'), offset, 'latin1');
@@ -56,17 +56,17 @@ function makeLong(type: 'K' | 'L', text: Buffer): Buffer[] {
 }
 
 /**
- * The header of one entry, reproducible: no times, no owners. In GNU's format, not pax: names above 100 bytes go into `L`
+ * The header of one entry, reproducible: no times, no owners. A twin is a hard link to an entry before it. In GNU's format, not pax: names above 100 bytes go into `L`
  * and link targets into `K` records, since BusyBox (read: archival/libarchive/get_header_tar.c) skips pax's `linkpath`, and
  * its older releases pax's `path` too.
  */
 export function makeTarHeader(
   name: string,
-  entry: {readonly kind: Entry['kind']; readonly mode: number; readonly size?: number; readonly target?: string},
+  entry: {readonly kind: Entry['kind'] | 'twin'; readonly mode: number; readonly size?: number; readonly target?: string},
 ): Buffer {
   const path = Buffer.from(entry.kind === 'directory' ? `${name}/` : name);
   const target = Buffer.from(entry.target ?? '');
-  const type = ({file: '0', link: '2', directory: '5'} as const)[entry.kind];
+  const type = ({file: '0', twin: '1', link: '2', directory: '5'} as const)[entry.kind];
   return Buffer.concat([
     ...(target.length > nameBytes ? makeLong('K', target) : []),
     ...(path.length > nameBytes ? makeLong('L', path) : []),

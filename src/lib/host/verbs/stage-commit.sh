@@ -63,11 +63,13 @@ case $encoding in
   *) give_up 19 'the encoding is malformed' ;;
 esac
 [ -n "$archive" ] || give_up 19 'no size of the archive was given'
-(umask 000 && "$encoding" -dc <"$delta" 2>/dev/null | head -c "$archive" | tar -x -p -o -m -f - -C "$work/delta") 2>"$work/errors" || {
+linkless=''
+ln "$delta" "$work/twin" 2>/dev/null && rm "$work/twin" || linkless=yes
+(umask 000 && "$encoding" -dc <"$delta" 2>/dev/null | head -c "$archive" | tar -x -p -o -m -f - -C "$work/delta") 2>"$work/errors" || [ -n "$linkless" ] || {
   words=$(grep -v '^tar: Exiting' "$work/errors" | head -n 1)
   damaged "cannot unpack the delta: $words"
 }
-[ ! -s "$work/errors" ] || damaged "cannot unpack the delta: $(head -n 1 "$work/errors")"
+[ ! -s "$work/errors" ] || [ -n "$linkless" ] || damaged "cannot unpack the delta: $(head -n 1 "$work/errors")"
 for name in gone new; do
   [ -f "$work/delta/$name" ] && [ ! -L "$work/delta/$name" ] || damaged "the delta has no list $name"
   mv "$work/delta/$name" "$work/$name"
@@ -76,8 +78,16 @@ if [ -d "$work/delta/pieces" ] && [ ! -L "$work/delta/pieces" ]; then mv "$work/
 [ -d "$work/delta/tree" ] || mkdir "$work/delta/tree" || damaged 'the delta has no tree'
 [ ! -L "$work/delta/tree" ] && [ "$(ls -A "$work/delta")" = tree ] || damaged 'the delta holds more than lists and a tree'
 chmod 700 "$work/delta/tree"
-twins=$(find "$work/delta/tree" -type f -links +1 | head -n 1)
-[ -z "$twins" ] || damaged "the delta holds hard links: $twins"
+# Files with several names are twins; nothing of what is elsewhere may be one. Without a base it is found out where the tree is listed anyway.
+several=$work/several
+refuse_strays() {
+  [ -z "$(find_strays "$several")" ] || damaged 'the delta holds hard links to what it does not hold'
+}
+if [ -n "$base" ]; then
+  (cd "$work/delta/tree" && list_tree) >"$work/listing"
+  refuse_strays
+  several=/dev/null
+fi
 
 fresh=$work/manifest
 if [ -n "$base" ]; then
@@ -123,6 +133,15 @@ rebuild() {
   chmod "${found%% *}" "$work/built/$path"
 }
 
+# copy_twins: what tar could not link where the file system has no hard links.
+copy_twins() {
+  [ -n "$linkless" ] || return 0
+  awk -F"$tab" '$2 == "f" {key = $3 " " $5; if (key in made) print made[key] FS $1; else made[key] = $1}' "$fresh" |
+    while IFS=$tab read -r from path; do
+      [ -e "$work/delta/tree/$path" ] || cp -p "$work/delta/tree/$from" "$work/delta/tree/$path"
+    done 2>"$work/errors"
+}
+
 if [ -n "$base" ]; then
   # From here on the lines come from manifests that have been verified, not from the delta.
   old_links=$state/manifests/$base.links
@@ -130,6 +149,7 @@ if [ -n "$base" ]; then
   [ -s "$work/unlinked" ] || true >"$work/unlinked"
   split_lists "$state/manifests/$base" "$work/manifest" "$work/left" "$work/fresh"
   fresh=$work/fresh
+  copy_twins
   mkdir "$work/built" || give_up 18 "cannot write below $state/incoming"
   for list in "$work"/pieces/*.list; do
     [ ! -e "$list" ] && [ ! -L "$list" ] || rebuild "$list"
@@ -166,6 +186,7 @@ if [ -n "$base" ]; then
   }
   awk -F"$tab" 'FILENAME == ARGV[1] {touched[$1]; next} $2 == "d" && $1 in touched' "$work/touched" "$work/manifest" >"$work/folders"
 else
+  copy_twins
   mv "$work/delta/tree" "$work/tree"
   awk -F"$tab" '$2 == "d"' "$work/manifest" >"$work/folders"
 fi
@@ -198,6 +219,7 @@ fi
 if [ -n "$mismatch" ]; then
   sort -m "$work/manifest" "$work/linked" >"$work/expected"
   check_tree "$work/tree" "$work/expected" "$work/seal" || damaged "the release is not what its manifest says: $mismatch"
+  [ -n "$base" ] || refuse_strays
 fi
 
 chmod 755 "$work/tree"

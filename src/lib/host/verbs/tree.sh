@@ -13,19 +13,26 @@ list_links() {
 }
 
 # list_tree: all that is below the working folder, sorted: `path<TAB>f mode size inode mtime`, `path<TAB>d mode`, `path<TAB>l target`, and
-# `path<TAB>o` for what no release holds.
+# `path<TAB>o` for what no release holds. Into the file `several` goes `inode links` for each name of a file that has more than one.
+several=/dev/null
 list_tree() {
   {
     if find . -prune -printf '' 2>/dev/null; then
-      find . -mindepth 1 -type f -printf '%P\tf %m %s %i %T@\n' -o -type d ! -path . -printf '%P\td %m\n' \
+      find . -mindepth 1 -type f -printf '%P\tf %m %s %i %T@\n' \( -links 1 -o -fprintf "$several" '%i %n\n' \) -o -type d ! -path . -printf '%P\td %m\n' \
         -o -type l -printf '%P\tl %l\n' -o ! -path . -printf '%P\to\n'
     else
+      [ "$several" = /dev/null ] || find . -type f -links +1 -exec stat -c '%i %h' {} + >"$several"
       find . -type f -print0 | xargs -0 stat -c "%n${tab}f %a %s %i %y" 2>/dev/null | cut -c 3-
       find . -type d -print0 | xargs -0 stat -c "%n${tab}d %a" | sed "s,^\./,,; /^\.$tab/d"
       find . -type l | while IFS= read -r path; do printf '%s\tl %s\n' "${path#./}" "$(readlink "$path")"; done
       find . ! -type f ! -type d ! -type l | sed "s,^\./,,; s/\$/${tab}o/"
     fi
   } | sort
+}
+
+# find_strays FILE: of the files that list_tree told of as `several`, those of which some name is elsewhere.
+find_strays() {
+  awk '{names[$1]++; links[$1] = $2} END {for (inode in names) if (names[inode] != links[inode]) print inode}' "$1"
 }
 
 # describe_listing, describe_manifest: what both tell of each path, `path<TAB>f mode size`, `path<TAB>d mode` or `path<TAB>l target`.
@@ -51,15 +58,20 @@ split_lists() {
   comm -3 "$1" "$2" | went=$3 came=$4 awk -F"$tab" '$1 == "" {print substr($0, 2) >ENVIRON["came"]; next} {print >ENVIRON["went"]}'
 }
 
-# check_bytes TREE MANIFEST: the digest of each file of the manifest's lines.
-check_bytes() {
-  awk -F"$tab" '$2 == "f" {print $5 "  ./" $1}' "$2" >"$2.sums"
-  [ -s "$2.sums" ] || return 0
-  (cd "$1" && sha256sum -c "$2.sums" 2>&1) >"$2.have" || grep -v ': OK$' "$2.have" | head -n 1
+# list_sums MANIFEST: what sha256sum checks of the manifest's lines.
+list_sums() {
+  awk -F"$tab" '$2 == "f" {print $5 "  ./" $1}' "$1"
 }
 
-# agrees LISTING MANIFEST: both are sorted and tell the same of the same paths: one look at each line, where compare_lists sorts both again.
-agrees() {
+# check_sums TREE SUMS: names the first file that has another digest.
+check_sums() {
+  [ -s "$2" ] || return 0
+  (cd "$1" && sha256sum -c "$2" 2>&1) >"$2.have" || grep -v ': OK$' "$2.have" | head -n 1
+}
+
+# match_listing LISTING MANIFEST: both are sorted, and tell the same of the same paths: one look at each line, where compare_lists sorts
+# both again. Gives the list for sha256sum; of a file with several names that all must have one digest, the first.
+match_listing() {
   listing=$1 awk -F"$tab" '
     BEGIN {listing = ENVIRON["listing"]}
     $1 == "" {next}
@@ -67,6 +79,7 @@ agrees() {
     {want = $1 FS $2 " " $3}
     $2 == "f" {split(substr(line, length($1) + 2), word, " "); line = substr(line, 1, length($1) + 1) word[1] " " word[2] " " word[3]; want = want " " $4}
     line "" != want "" {bad = 1; exit}
+    $2 == "f" && digest[word[4]] "" != $5 "" {print (digest[word[4]] = $5) "  ./" $1}
     END {if (!bad && (getline line <listing) > 0) bad = 1; exit bad}' "$2"
 }
 
@@ -75,13 +88,14 @@ agrees() {
 check_tree() {
   (cd "$1" && list_tree) >"$3"
   mismatch=''
-  agrees "$3" "$2" || {
+  match_listing "$3" "$2" >"$2.sums" || {
     describe_listing "$3" >"$2.found"
     describe_manifest "$2" >"$2.want"
     mismatch=$(compare_lists "$2.found" "$2.want")
+    list_sums "$2" >"$2.sums" || mismatch=${mismatch:-its files cannot be listed}
   }
-  [ -n "$mismatch" ] || mismatch=$(check_bytes "$1" "$2")
-  rm -f "$2.found" "$2.want" "$2.sums" "$2.have"
+  [ -n "$mismatch" ] || mismatch=$(check_sums "$1" "$2.sums")
+  rm -f "$2.found" "$2.want" "$2.sums" "$2.sums.have"
   [ -z "$mismatch" ]
 }
 
@@ -97,7 +111,8 @@ check_changes() {
   describe_listing "$2.came" >"$2.found"
   describe_manifest "$3" >"$2.want"
   [ -n "$mismatch" ] || mismatch=$(compare_lists "$2.found" "$2.want")
-  [ -n "$mismatch" ] || mismatch=$(check_bytes "$1" "$3")
-  rm -f "$2.went" "$2.came" "$2.found" "$2.want" "$3.sums" "$3.have"
+  list_sums "$3" >"$3.sums" || mismatch=${mismatch:-its files cannot be listed}
+  [ -n "$mismatch" ] || mismatch=$(check_sums "$1" "$3.sums")
+  rm -f "$2.went" "$2.came" "$2.found" "$2.want" "$3.sums" "$3.sums.have"
   [ -z "$mismatch" ]
 }
