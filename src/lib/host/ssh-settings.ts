@@ -1,6 +1,6 @@
+import {execFile} from 'node:child_process';
 import {homedir, userInfo} from 'node:os';
 import path from 'node:path';
-import {execa} from 'execa';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
 
@@ -43,18 +43,11 @@ function quotePath(file: string): string {
 
 /** Asks `ssh -G`, which knows Include, Match and tokens; where there is no ssh, OpenSSH's defaults hold. */
 export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ResolvedSsh> {
-  const result = await execa('ssh', ['-G', ...sshArguments(host), '--', host.name], {
-    reject: false,
-    cancelSignal: signal,
-    stdin: 'ignore',
-    env,
-    extendEnv: false,
-    timeout: 10_000,
-  });
-  if (result.isCanceled) signal.throwIfAborted();
-  if (result.code === 'ENOENT') return resolveDefaults(host, env);
-  if (result.exitCode !== 0) {
-    const words = (result.stderr || result.shortMessage || '').trim().split('\n').at(-1);
+  const {problem, stdout, stderr} = await askSsh(['-G', ...sshArguments(host), '--', host.name], env, signal);
+  signal.throwIfAborted();
+  if (problem?.code === 'ENOENT') return resolveDefaults(host, env);
+  if (problem !== null) {
+    const words = (stderr || problem.message).trim().split('\n').at(-1);
     throw new DroverError({
       code: 'unreachable',
       message: `ssh -G ${host.name} failed: ${words}`,
@@ -63,7 +56,7 @@ export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: Abo
     });
   }
   const values = new Map<string, string[]>();
-  for (const line of result.stdout.split('\n')) {
+  for (const line of stdout.split('\n')) {
     const space = line.indexOf(' ');
     const key = line.slice(0, space);
     values.set(key, [...(values.get(key) ?? []), line.slice(space + 1)]);
@@ -88,6 +81,21 @@ export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: Abo
     addressFamily: one('addressfamily') ?? 'any',
     needsOpenssh: whyOpenssh(values),
   };
+}
+
+interface SshAnswer {
+  /** Null when it ended well. */
+  readonly problem: (Error & {readonly code?: unknown}) | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Bare, as every run asks once for each host: execa took ten milliseconds of CPU more for each of the first. */
+function askSsh(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<SshAnswer> {
+  return new Promise((resolve) => {
+    const child = execFile('ssh', args, {env, signal, timeout: 10_000}, (problem, stdout, stderr) => resolve({problem, stdout, stderr}));
+    child.stdin?.end();
+  });
 }
 
 function splitFiles(value: string | undefined): string[] {
