@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import type {DirectoryStore} from './directory-store.js';
-import {findSecrets} from './likely-secrets.js';
+import {SecretSearch} from './likely-secrets.js';
 import {mergeTrees, type OnConflict} from './merge-trees.js';
 import {openSource} from './open-source.js';
 import {encodeOrigins} from './origins.js';
@@ -65,6 +65,7 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
     const {tree, sources, origins} = await readSources(options, work);
     if (!sizeChanged) refuseSizeChange(tree, app, await store.list());
     const warnings = [...tree.warnings];
+    const search = new SecretSearch(tree);
     const saved = await store.save({
       tree,
       app,
@@ -77,12 +78,15 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
         ...(note === undefined ? {} : {note}),
         ...(embargoUntil === undefined ? {} : {embargoUntil}),
       },
-      inspect: (read) => {
-        const found = findSecrets(tree, read);
-        warnings.push(...found.warnings);
-        for (const warning of warnings) warn(warning);
-        if (strict && warnings.length > 0) throw refuseWarnings(warnings.length);
-        return found.secrets;
+      inspection: {
+        look: (file, bytes) => search.look(file, bytes),
+        judge: (known) => {
+          const found = search.finish(known);
+          warnings.push(...found.warnings);
+          for (const warning of warnings) warn(warning);
+          if (strict && warnings.length > 0) throw refuseWarnings(warnings.length);
+          return found.secrets;
+        },
       },
     });
     return {...saved, warnings, ignored: tree.ignored};

@@ -1,20 +1,11 @@
-import fs from 'node:fs';
-import {readErrorCode} from './error-code.js';
 import {SourceWarnings} from './source-problems.js';
-import {placeOf, type WalkedFile, type WalkedTree} from './walked-tree.js';
+import type {WalkedFile, WalkedTree} from './walked-tree.js';
 
 /** A file that every host, and everybody who can read a release, should probably not get. */
 export interface Secret {
   readonly path: string;
   /** The end of a sentence that starts with the path. */
   readonly what: string;
-}
-
-export interface ReadTree {
-  /** Files of the tree whose bytes were read, because they are new or have changed; in order. */
-  readonly fresh: readonly WalkedFile[];
-  /** What was found in the others when they were read. */
-  readonly known: readonly Secret[];
 }
 
 const names: readonly (readonly [name: RegExp, what: string])[] = [
@@ -44,32 +35,48 @@ const likely =
   /(?:^|\/)(?:\.[^/.]+|[^/.]+)$|\.(?:env|json|ya?ml|toml|ini|cfg|conf|config|properties|xml|sh|bash|py|rb|php|pl|go|java|kt|cs|[cm]?[jt]s|tf|tfvars|txt|pem|key|asc|gpg|npmrc|pypirc|sql|log|bak|old|orig)$/i;
 /** The code of others: far too much of it, and public. */
 const foreign = /(?:^|\/)(?:node_modules|vendor|bower_components)\//;
-const headBytes = 64 * 1024;
+/** How much of a file is looked at. */
+export const headBytes = 64 * 1024;
 const recordedSecrets = 1000;
 
 /**
- * Finds what looks like a secret, by the names of all files and by the first 64 KiB of those that were read now; what was found in the others
- * before still counts. At most 20 are told, at most 1000 recorded.
+ * Finds what looks like a secret: by the beginnings of files while they are read, then by the names of all. What was found before in files that
+ * are not read again still counts. At most 20 are told, at most 1000 recorded.
  */
-export function findSecrets(
-  tree: WalkedTree,
-  {fresh, known}: ReadTree,
-): {readonly warnings: readonly string[]; readonly secrets: readonly Secret[]} {
-  const found = new Map<string, string>();
-  let next = 0;
-  const knownAt = new Map(known.map(({path, what}) => [path, what]));
-  const head = Buffer.alloc(headBytes);
-  for (const entry of tree.entries) {
-    if (entry.kind !== 'file') continue;
-    const {path} = entry;
-    const isFresh = fresh[next] === entry;
-    if (isFresh) next += 1;
-    const what = explainName(path) ?? (isFresh ? explainContent(tree, entry, head) : knownAt.get(path));
-    if (what !== undefined) found.set(path, what);
+export class SecretSearch {
+  readonly #tree: WalkedTree;
+  readonly #fresh: WalkedFile[] = [];
+  readonly #found = new Map<string, string>();
+
+  constructor(tree: WalkedTree) {
+    this.#tree = tree;
   }
-  const warnings = new SourceWarnings();
-  for (const [path, what] of found) warnings.add(`"${path}" ${what}; ignore it unless every host shall have it`);
-  return {warnings: warnings.list(), secrets: [...found].slice(0, recordedSecrets).map(([path, what]) => ({path, what}))};
+
+  /** Takes a file that was read, and its bytes, or the first `headBytes` of them; in the order of the tree. */
+  look(file: WalkedFile, bytes: Buffer): void {
+    this.#fresh.push(file);
+    const what = explainContent(file, bytes);
+    if (what !== undefined) this.#found.set(file.path, what);
+  }
+
+  /** `known` is what was found in the others when they were read. */
+  finish(known: readonly Secret[]): {readonly warnings: readonly string[]; readonly secrets: readonly Secret[]} {
+    const secrets: Secret[] = [];
+    const warnings = new SourceWarnings();
+    const knownAt = new Map(known.map(({path, what}) => [path, what]));
+    let next = 0;
+    for (const entry of this.#tree.entries) {
+      if (entry.kind !== 'file') continue;
+      const {path} = entry;
+      const isFresh = this.#fresh[next] === entry;
+      if (isFresh) next += 1;
+      const what = explainName(path) ?? (isFresh ? this.#found : knownAt).get(path);
+      if (what === undefined) continue;
+      warnings.add(`"${path}" ${what}; ignore it unless every host shall have it`);
+      if (secrets.length < recordedSecrets) secrets.push({path, what});
+    }
+    return {warnings: warnings.list(), secrets};
+  }
 }
 
 function explainName(path: string): string | undefined {
@@ -78,23 +85,8 @@ function explainName(path: string): string | undefined {
   return what;
 }
 
-function explainContent(tree: WalkedTree, file: WalkedFile, head: Buffer): string | undefined {
-  if (file.size === 0 || !likely.test(file.path) || foreign.test(file.path)) return undefined;
-  const text = readHead(placeOf(tree, file), head);
+function explainContent({path, size}: WalkedFile, bytes: Buffer): string | undefined {
+  if (size === 0 || !likely.test(path) || foreign.test(path)) return undefined;
+  const text = bytes.toString('latin1', 0, headBytes);
   return contents.find(([pattern]) => pattern.test(text))?.[1];
-}
-
-function readHead(path: string, head: Buffer): string {
-  try {
-    const descriptor = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
-    try {
-      return head.toString('latin1', 0, fs.readSync(descriptor, head, 0, headBytes, 0));
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  } catch (error) {
-    // Whoever looks whether the tree has moved will say so.
-    if (readErrorCode(error) !== undefined) return '';
-    throw error;
-  }
 }

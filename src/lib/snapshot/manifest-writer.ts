@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import fs from 'node:fs';
 import {nameTemporary, publish} from './durable-file.js';
 import {readErrorCode} from './error-code.js';
-import type {FileDigests} from './file-digests.js';
+import {FileDigests} from './file-digests.js';
 import type {Entry, Manifest, SnapshotId} from './manifest.js';
 import {compareBytewise, manifestHeader, renderEntry} from './manifest-text.js';
 import type {StoreLayout} from './store-layout.js';
@@ -84,6 +84,13 @@ function describeSaved(id: SnapshotId, tree: WalkedTree, read: FileDigests): Man
       return entries;
     },
   };
+}
+
+/** The manifest of a tree that is known to be this snapshot; undefined when the store has none of it, or a damaged one. */
+export function recallManifest(layout: StoreLayout, id: SnapshotId, tree: WalkedTree, digests: Buffer): Manifest | undefined {
+  if (hashIfThere(layout.snapshot(id)) !== id) return undefined;
+  const files = tree.entries.filter((entry) => entry.kind === 'file');
+  return describeSaved(id, tree, FileDigests.from(files, digests));
 }
 
 /** The SHA-256 of a file, undefined when there is none that can be read. */

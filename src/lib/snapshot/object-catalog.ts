@@ -70,7 +70,12 @@ export class ObjectCatalog {
     return fs.lstatSync(file, {throwIfNoEntry: false})?.isFile() ? {kind: 'large', file} : undefined;
   }
 
-  /** True when a copy of the right size is there; its bytes are not read. */
+  /** True when a pack holds a copy of the right size; its bytes are not read. */
+  hasPacked(digest: Digest, size: number): boolean {
+    return this.#findPacked(digest)?.object.length === size;
+  }
+
+  /** True when a copy of the right size is there, packed or not; its bytes are not read. */
   has(digest: Digest, size: number): boolean {
     const packed = this.#findPacked(digest);
     if (packed !== undefined) return packed.object.length === size;

@@ -13,7 +13,10 @@ import {type FileStamp, isSameStamp} from './walked-tree.js';
 export const largeFileBytes = 8 * 1024 * 1024;
 const bufferBytes = 2 * largeFileBytes;
 const chunkBytes = 1024 * 1024;
+const headBytes = 64 * 1024;
 const readFlags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
+
+const ignoreBytes = (): void => undefined;
 
 /**
  * Brings the bytes of files into a store. Nothing is visible before `finish`, except large objects, which are complete
@@ -37,8 +40,8 @@ export class ObjectWriter {
     this.#isKept = isKept;
   }
 
-  /** Reads a small file; undefined when it is not, or no longer, what `stamp` says: nothing was kept then. */
-  takeSmall(file: string, stamp: FileStamp): Digest | undefined {
+  /** Reads a small file; undefined when it is not, or no longer, what `stamp` says: nothing was kept then, and `look` saw nothing. */
+  takeSmall(file: string, stamp: FileStamp, look: (bytes: Buffer) => void = ignoreBytes): Digest | undefined {
     if (bufferBytes - this.#filled < stamp.size + 1) this.#flush();
     const start = this.#filled;
     const descriptor = fs.openSync(file, readFlags);
@@ -53,7 +56,9 @@ export class ObjectWriter {
     } finally {
       fs.closeSync(descriptor);
     }
-    const digest = hash('sha256', this.#buffer.subarray(start, start + length), 'hex') as Digest;
+    const bytes = this.#buffer.subarray(start, start + length);
+    const digest = hash('sha256', bytes, 'hex') as Digest;
+    look(bytes);
     if (this.#isNew(digest, length)) this.#keep(digest, length);
     return digest;
   }
@@ -66,8 +71,13 @@ export class ObjectWriter {
     this.#keep(digest, bytes.length);
   }
 
-  /** As `takeSmall`, in pieces; reading, hashing and writing overlap. */
-  async takeLarge(file: string, stamp: FileStamp, signal: AbortSignal): Promise<Digest | undefined> {
+  /** As `takeSmall`, in pieces; reading, hashing and writing overlap. `look` sees the first 64 KiB. */
+  async takeLarge(
+    file: string,
+    stamp: FileStamp,
+    signal: AbortSignal,
+    look: (bytes: Buffer) => void = ignoreBytes,
+  ): Promise<Digest | undefined> {
     const temporary = nameTemporary(this.#layout.folder('objects'));
     const source = await fs.promises.open(file, readFlags);
     try {
@@ -75,7 +85,9 @@ export class ObjectWriter {
       let digest: Digest | undefined;
       try {
         digest = await copyHashed(source, target, stamp.size, signal);
+        const {buffer: head} = await source.read(Buffer.alloc(headBytes), 0, headBytes, 0);
         if (digest === undefined || !isSameStamp(await source.stat(), stamp)) return undefined;
+        look(head);
         if (!this.#isNew(digest, stamp.size)) return digest;
         await target.sync();
       } finally {

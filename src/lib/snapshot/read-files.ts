@@ -12,6 +12,8 @@ export interface ReadFilesOptions {
   readonly writer: ObjectWriter;
   /** The digest of a file that need not be read. */
   readonly recall: (file: WalkedFile) => Digest | undefined;
+  /** Sees each file that was read, once, with its bytes or the first 64 KiB of them; in order. */
+  readonly look?: (file: WalkedFile, bytes: Buffer) => void;
   readonly now: () => number;
   readonly signal: AbortSignal;
 }
@@ -58,13 +60,14 @@ function isSettled({mtimeMs, ctimeMs}: FileStamp, nowMs: number): boolean {
 }
 
 /** The common case, without a turn of the event loop: a small file that nobody writes to. */
-function readQuickly(entry: WalkedFile, {tree, writer, now}: ReadFilesOptions): ReadFile | undefined {
+function readQuickly(entry: WalkedFile, {tree, writer, look, now}: ReadFilesOptions): ReadFile | undefined {
   if (entry.size >= largeFileBytes || !isSettled(entry, now())) return undefined;
-  const digest = guardRead(tree, entry, () => writer.takeSmall(placeOf(tree, entry), entry));
+  const digest = guardRead(tree, entry, () => writer.takeSmall(placeOf(tree, entry), entry, (bytes) => look?.(entry, bytes)));
   return digest === undefined ? undefined : {file: entry, digest};
 }
 
-async function readPatiently(entry: WalkedFile, {tree, writer, now, signal}: ReadFilesOptions): Promise<ReadFile> {
+async function readPatiently(entry: WalkedFile, {tree, writer, look, now, signal}: ReadFilesOptions): Promise<ReadFile> {
+  const see = (bytes: Buffer): void => look?.(entry, bytes);
   const file = placeOf(tree, entry);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     signal.throwIfAborted();
@@ -75,8 +78,8 @@ async function readPatiently(entry: WalkedFile, {tree, writer, now, signal}: Rea
     if (!isSettled(stamp, now())) await sleep(settleMs, undefined, {signal});
     const digest =
       size < largeFileBytes
-        ? guardRead(tree, entry, () => writer.takeSmall(file, stamp))
-        : await writer.takeLarge(file, stamp, signal).catch((error: unknown) => explain(tree, entry, error));
+        ? guardRead(tree, entry, () => writer.takeSmall(file, stamp, see))
+        : await writer.takeLarge(file, stamp, signal, see).catch((error: unknown) => explain(tree, entry, error));
     if (digest !== undefined) return {file: {...entry, mode: stat.mode & 0o555, ...stamp}, digest};
   }
   throw refuse(tree, entry.path, `changed while it was read, ${attempts} times`);

@@ -2,11 +2,11 @@ import {createHash} from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import {listIfThere} from './durable-file.js';
-import type {ReadTree, Secret} from './likely-secrets.js';
+import type {Secret} from './likely-secrets.js';
 import type {Manifest} from './manifest.js';
-import {writeManifest} from './manifest-writer.js';
+import {recallManifest, writeManifest} from './manifest-writer.js';
 import {ObjectCatalog} from './object-catalog.js';
-import {ObjectWriter} from './object-writer.js';
+import {largeFileBytes, ObjectWriter} from './object-writer.js';
 import {readFiles, refuseMoved} from './read-files.js';
 import {makeRecord, type RecordDetails, readRecord, recallSecrets, writeRecord} from './records.js';
 import {StatIndex, writeStatIndex} from './stat-index.js';
@@ -20,10 +20,20 @@ export interface SaveOptions {
   readonly app: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly details?: RecordDetails;
-  /** Sees what was read before anything becomes visible; what it finds is recorded, what it throws ends the save. */
-  readonly inspect?: (read: ReadTree) => readonly Secret[];
+  readonly inspection?: Inspection;
   readonly now: () => number;
   readonly signal: AbortSignal;
+}
+
+/** Whoever looks at what is saved while it is read. */
+export interface Inspection {
+  /** Sees each file that is read, in order, and its bytes, or the first 64 KiB of a large one. */
+  look(file: WalkedFile, bytes: Buffer): void;
+  /**
+   * Asked when all was read, and before anything becomes visible; `known` is what was found in files that were read before and not now. What it
+   * finds is recorded, what it throws ends the save.
+   */
+  judge(known: readonly Secret[]): readonly Secret[];
 }
 
 export interface SavedSnapshot {
@@ -51,39 +61,56 @@ export function saveTree(layout: StoreLayout, options: SaveOptions): Promise<Sav
   });
 }
 
-async function save(layout: StoreLayout, {tree, app, labels, details = {}, inspect, now, signal}: SaveOptions): Promise<SavedSnapshot> {
-  const startedMs = now();
-  const indexFile = path.join(
-    layout.folder('index'),
-    createHash('sha256')
-      .update(tree.key ?? tree.root)
-      .digest('hex'),
-  );
+async function save(layout: StoreLayout, options: SaveOptions): Promise<SavedSnapshot> {
+  const {tree, inspection, signal} = options;
+  const key = createHash('sha256').update(tree.key ?? tree.root);
+  const indexFile = path.join(layout.folder('index'), key.digest('hex'));
   const index = StatIndex.load(indexFile);
+  const digests = index !== undefined && isHeld(layout, index) ? index.matchAll(tree.entries) : undefined;
+  const same = index === undefined || digests === undefined ? undefined : recallManifest(layout, index.snapshot, tree, digests);
+  if (same === undefined) return saveChanged(layout, options, {file: indexFile, index});
+  refuseMoved(tree);
+  signal.throwIfAborted();
+  const secrets = inspection?.judge(recallSecrets(layout, same.id)) ?? [];
+  return {record: record(layout, same, secrets, options), manifest: same, newBytes: 0, newFiles: 0, reusedFiles: same.files};
+}
+
+async function saveChanged(
+  layout: StoreLayout,
+  options: SaveOptions,
+  {file, index}: {readonly file: string; readonly index: StatIndex | undefined},
+): Promise<SavedSnapshot> {
+  const {tree, inspection, now, signal} = options;
+  const startedMs = now();
   const catalog = new LazyCatalog(layout);
-  const writer = new ObjectWriter(layout, (digest, size) => catalog.get().has(digest, size));
+  const writer = new ObjectWriter(layout, (digest, size) =>
+    size < largeFileBytes ? catalog.get().hasPacked(digest, size) : catalog.get().has(digest, size),
+  );
   try {
-    const match = index === undefined ? () => undefined : chooseRecall(layout, index, catalog);
-    const fresh: WalkedFile[] = [];
-    const recall = (file: WalkedFile): ReturnType<typeof match> => {
-      const digest = match(file);
-      if (digest === undefined) fresh.push(file);
-      return digest;
-    };
-    const {files, read} = await readFiles({tree, writer, recall, now, signal});
+    const recall = index === undefined ? () => undefined : chooseRecall(layout, index, catalog);
+    const look = (entry: WalkedFile, bytes: Buffer): void => inspection?.look(entry, bytes);
+    const {files, read} = await readFiles({tree, writer, recall, look, now, signal});
     refuseMoved(tree);
     signal.throwIfAborted();
-    const secrets = inspect?.({fresh, known: index === undefined ? [] : recallSecrets(layout, index.snapshot)}) ?? [];
+    const secrets = inspection?.judge(index === undefined ? [] : recallSecrets(layout, index.snapshot)) ?? [];
     writer.finish();
     const manifest = writeManifest(layout, tree, files);
-    const record = makeRecord(readRecord(layout, app, manifest.id), manifest, {app, labels, details, secrets, at: new Date(now())});
-    writeRecord(layout, record);
-    if (read > 0 || index?.snapshot !== manifest.id) writeStatIndex(indexFile, files, manifest.id, startedMs);
-    return {record, manifest, newBytes: writer.newBytes, newFiles: writer.newFiles, reusedFiles: manifest.files - writer.newFiles};
+    const made = record(layout, manifest, secrets, options);
+    if (read > 0 || index?.snapshot !== manifest.id) {
+      writeStatIndex(file, {entries: tree.entries, read: files, snapshot: manifest.id, startedMs});
+    }
+    return {record: made, manifest, newBytes: writer.newBytes, newFiles: writer.newFiles, reusedFiles: manifest.files - writer.newFiles};
   } finally {
     writer.abort();
     catalog.close();
   }
+}
+
+function record(layout: StoreLayout, manifest: Manifest, secrets: readonly Secret[], options: SaveOptions): SnapshotRecord {
+  const {app, labels, details = {}, now} = options;
+  const made = makeRecord(readRecord(layout, app, manifest.id), manifest, {app, labels, details, secrets, at: new Date(now())});
+  writeRecord(layout, made);
+  return made;
 }
 
 class LazyCatalog {
@@ -104,10 +131,14 @@ class LazyCatalog {
   }
 }
 
-/** What a kept snapshot holds is in the store, unless something was found damaged: then each object is looked for. */
+/** What a kept snapshot holds is in the store, unless something was found damaged. */
+function isHeld(layout: StoreLayout, index: StatIndex): boolean {
+  return fs.existsSync(layout.snapshot(index.snapshot)) && listIfThere(layout.folder('quarantine')).length === 0;
+}
+
+/** Where something may be missing, each object is looked for. */
 function chooseRecall(layout: StoreLayout, index: StatIndex, catalog: LazyCatalog): (file: WalkedFile) => ReturnType<StatIndex['match']> {
-  const isKept = fs.existsSync(layout.snapshot(index.snapshot));
-  if (isKept && listIfThere(layout.folder('quarantine')).length === 0) return (file) => index.match(file);
+  if (isHeld(layout, index)) return (file) => index.match(file);
   return (file) => {
     const digest = index.match(file);
     return digest !== undefined && catalog.get().has(digest, file.size) ? digest : undefined;
