@@ -7,10 +7,13 @@ import {boundedInteger, fanOutFlags, projectFlags} from '../lib/cli/shared-flags
 export default class Prune extends BaseCommand {
   static override summary = 'Remove old snapshots from the store, but none that a host may need';
   static override description =
-    `A snapshot stays when any rule keeps it: the newest of each app, younger than some days, with a label. Every host of the apps is
+    `A snapshot stays when any rule keeps it: the newest of each app, younger than some days, with a label, under embargo. Every host of the apps is
 asked first, and what it holds stays too: live, earlier and staged releases, and those of unfinished runs. A host that does not answer is
-a refusal, unless it is named with a reason. Snapshots of apps that the project does not know stay. With a bucket, only what lies on this machine goes:
-what a team shares is not removed from here. Killed at any point, the store is whole.
+a refusal, unless it is named with a reason. Snapshots of apps that the project does not know stay. Killed at any point, the store is whole.
+
+In a bucket nobody saves while it is pruned: a save waits up to 2 minutes, and prune refuses while somebody saves. What no record names stays for a
+day; deltas that are older go, and are built again when they are wanted; so do uploads that were killed. A pack of which something is needed stays as it
+is. Journals of runs stay. Hosts of other inventories are not asked: give each its own prefix. What lies on this machine is pruned by the same rules.
 
 Exit status: 0 pruned; 4 a host could not be asked, or somebody is saving; 9 a manifest that stays is damaged; 130 interrupted.`;
   static override examples = [

@@ -4,7 +4,7 @@ import type {Bucket, OpenBucketOptions} from '../../src/lib/snapshot/bucket.js';
 import {BucketCredentials, type BucketKeys} from '../../src/lib/snapshot/bucket-credentials.js';
 import {BucketClient, bodyOf} from '../../src/lib/snapshot/bucket-exchange.js';
 import {openBucketStore} from '../../src/lib/snapshot/bucket-store.js';
-import {type CreatedSnapshot, createSnapshot} from '../../src/lib/snapshot/create-snapshot.js';
+import {type CreatedSnapshot, type CreateSnapshotOptions, createSnapshot} from '../../src/lib/snapshot/create-snapshot.js';
 import type {DirectoryStore} from '../../src/lib/snapshot/directory-store.js';
 import {never} from '../snapshot/fixture.js';
 import {type ObjectStore, ownerKeys} from './object-store.js';
@@ -34,9 +34,11 @@ export async function makeBucket(service: ObjectStore, bucket: string): Promise<
   if (reply.kind === 'reply') reply.stream.resume();
 }
 
-export async function removeObject(service: ObjectStore, bucket: string, key: string): Promise<void> {
-  const client = new BucketClient(describeBucket(service, bucket));
-  await client.send({method: 'DELETE', path: `/${bucket}/shop/${key}`, signal: never});
+export interface MachineOptions {
+  /** See `OpenBucketStoreOptions`. */
+  readonly graceMs?: number;
+  /** What the store takes for the time of the machine. */
+  readonly storeNow?: () => number;
 }
 
 /** One operator's machine: a folder with an empty home, and the store that its project names. */
@@ -46,15 +48,16 @@ export class BucketMachine {
   constructor(
     readonly folder: string,
     readonly bucket: Bucket,
+    {storeNow = Date.now, ...options}: MachineOptions = {},
   ) {
     const cache = path.join(folder, '.drover', 'store');
-    this.store = openBucketStore({bucket, cache, now: Date.now, signal: never});
+    this.store = openBucketStore({bucket, cache, now: storeNow, signal: never, ...options});
   }
 
   /** Takes a snapshot of a tree of these files. */
   async snap(
     files: Readonly<Record<string, string | Buffer>>,
-    {labels = {}, signal = never}: {labels?: Readonly<Record<string, string>>; signal?: AbortSignal} = {},
+    {labels = {}, signal = never, ...more}: Partial<Pick<CreateSnapshotOptions, 'labels' | 'signal' | 'embargoUntil'>> = {},
   ): Promise<CreatedSnapshot> {
     const source = path.join(this.folder, 'source');
     await rm(source, {recursive: true, force: true});
@@ -62,6 +65,6 @@ export class BucketMachine {
       await mkdir(path.dirname(path.join(source, name)), {recursive: true});
       await writeFile(path.join(source, name), content);
     }
-    return createSnapshot({source, app: 'shop', ignore: [], labels, store: this.store, now: Date.now, signal});
+    return createSnapshot({...more, sizeChanged: true, source, app: 'shop', ignore: [], labels, store: this.store, now: Date.now, signal});
   }
 }

@@ -1,40 +1,22 @@
-import {mkdtemp, readFile, rm} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import path from 'node:path';
-import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest';
-import {Bucket} from '../../src/lib/snapshot/bucket.js';
+import {readFile} from 'node:fs/promises';
+import {describe, expect, it} from 'vitest';
+import type {Bucket} from '../../src/lib/snapshot/bucket.js';
 import {bodyOf} from '../../src/lib/snapshot/bucket-exchange.js';
 import {startProxy} from '../host/tcp-proxy.js';
 import {rigAvailable} from '../rig/available.js';
 import {catchProblems, never} from '../snapshot/fixture.js';
-import {BucketMachine, type BucketOptions, describeBucket, makeBucket, removeObject} from './bucket-machine.js';
-import {type ObjectStore, ownerKeys, startObjectStore} from './object-store.js';
+import {BucketMachine, type BucketOptions} from './bucket-machine.js';
+import {ownerKeys} from './object-store.js';
+import {useBuckets} from './use-buckets.js';
 
 const available = rigAvailable();
 const large = Buffer.alloc(9 * 1024 * 1024, 'the same line again and again\n');
 const site = {'index.html': 'hello', 'css/site.css': 'body {}', 'empty.txt': '', 'film.bin': large};
 
 describe.skipIf(!available.ok)(`a store in a bucket${available.ok ? '' : ` (${available.why})`}`, () => {
-  let service: ObjectStore;
-  let folder: string;
-  let count = 0;
-  let bucket: string;
-
-  beforeAll(async () => {
-    service = await startObjectStore();
-    folder = await mkdtemp(path.join(tmpdir(), 'drover-bucket-'));
-  });
-  afterAll(async () => {
-    await service?.stop();
-    await rm(folder, {recursive: true, force: true});
-  });
-  beforeEach(async () => {
-    bucket = `releases-${++count}`;
-    await makeBucket(service, bucket);
-  });
-
-  const open = (options: BucketOptions = {}): Bucket => new Bucket(describeBucket(service, bucket, options));
-  const machine = (options: BucketOptions = {}): BucketMachine => new BucketMachine(path.join(folder, `machine-${++count}`), open(options));
+  const buckets = useBuckets();
+  const open = (options: BucketOptions = {}): Bucket => buckets.open(options);
+  const machine = (options: BucketOptions = {}): BucketMachine => buckets.machine(options);
   const problemOf = async (options: BucketOptions): Promise<string> => {
     const error = await catchProblems(() => machine(options).store.list());
     return `${error.code}: ${error.message}`;
@@ -73,8 +55,7 @@ describe.skipIf(!available.ok)(`a store in a bucket${available.ok ? '' : ` (${av
   it('E11 lists a snapshot only when all of it is there, wherever the upload was stopped', async () => {
     const listed: number[] = [];
     for (let steps = 0; steps < 12; steps += 1) {
-      bucket = `${bucket.split('--')[0]}--${steps}`;
-      await makeBucket(service, bucket);
+      await buckets.next();
       const stopping = new AbortController();
       const ana = machine();
       let left = steps;
@@ -123,7 +104,7 @@ describe.skipIf(!available.ok)(`a store in a bucket${available.ok ? '' : ` (${av
     const film = keys.find((key) => key.startsWith('objects/')) ?? '';
     await ana.bucket.replace(film, bodyOf(Buffer.from('short')), never);
     expect(await ana.store.verify(record.id, never)).toEqual([{digest: film.slice(-64), why: 'truncated', paths: ['film.bin']}]);
-    await removeObject(service, bucket, film);
+    await ana.bucket.remove(film, never);
     expect(await ana.store.verify(record.id, never)).toEqual([{digest: film.slice(-64), why: 'missing', paths: ['film.bin']}]);
   });
 
@@ -133,7 +114,7 @@ describe.skipIf(!available.ok)(`a store in a bucket${available.ok ? '' : ` (${av
     const fresh = await ana.snap({...site, 'index.html': 'newer'});
     await ben.store.list();
     const [name] = (await ana.bucket.list('records/', never)).filter((each) => each.startsWith(fresh.record.id));
-    await removeObject(service, bucket, `records/${name}`);
+    await ana.bucket.remove(`records/${name}`, never);
     const error = await catchProblems(() => ben.store.resolve('shop', 'latest'));
     expect(error.code).toBe('refused');
     expect(error.message).toContain(`has lost snapshot ${fresh.record.id.slice(0, 12)}`);
@@ -142,7 +123,7 @@ describe.skipIf(!available.ok)(`a store in a bucket${available.ok ? '' : ` (${av
 
   it('goes on where the network cut an object', async () => {
     await machine().snap(site);
-    const proxy = await startProxy(Number(new URL(service.endpoint).port));
+    const proxy = await startProxy(Number(new URL(buckets.service.endpoint).port));
     try {
       const near = open({endpoint: `http://127.0.0.1:${proxy.port}`});
       const [key = ''] = await near.list('objects/', never);
@@ -160,7 +141,7 @@ describe.skipIf(!available.ok)(`a store in a bucket${available.ok ? '' : ` (${av
   });
 
   it('tells wrong keys, a missing bucket, foreign rights, a clock that is wrong and a dead endpoint in one line each', async () => {
-    const other = await service.addUser(`other-${bucket}`);
+    const other = await buckets.service.addUser(`other-${buckets.bucket}`);
     const dead = await startProxy(1);
     await dead.close();
     expect(await problemOf({keys: {...ownerKeys, secretAccessKey: 'S3CRET-wrong'}})).toMatch(
@@ -178,8 +159,8 @@ describe.skipIf(!available.ok)(`a store in a bucket${available.ok ? '' : ` (${av
   });
 
   it('verifies the certificate of an endpoint', async () => {
-    const endpoint = service.secureEndpoint;
-    await machine({endpoint, ca: await readFile(service.ca, 'utf8')}).snap(site);
+    const endpoint = buckets.service.secureEndpoint;
+    await machine({endpoint, ca: await readFile(buckets.service.ca, 'utf8')}).snap(site);
     expect(await problemOf({endpoint})).toMatch(/^unreachable: .*certificate/);
   });
 });

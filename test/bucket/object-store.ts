@@ -85,6 +85,7 @@ osd data = ${folder}/osd
 osd objectstore = memstore
 memstore device bytes = 1073741824
 rgw data = ${folder}/rgw
+rgw multipart min part size = 1024
 rgw frontends = beast ${web}
 `;
 }

@@ -9,7 +9,8 @@ export default class SnapshotVerify extends BaseCommand {
   static override description =
     `Without arguments the whole store. What is damaged is named and put aside. With --repair it is brought back from the apps' source
 directories, or from --source, wherever a file there has the same digest, under whatever name; what is in none of them is named as lost.
-A manifest that is lost comes back with the next snapshot of the same tree.
+A manifest that is lost comes back with the next snapshot of the same tree. In a bucket nothing is put aside without --repair, which also takes
+what lies on this machine, and marks bad copies so that nobody reads them and the next snapshot brings them anew.
 
 Exit status: 0 whole, or whole again; 3 --source is no directory; 9 damage remains.`;
   static override examples = [

@@ -53,15 +53,18 @@ export async function conductPrune(appName: string | undefined, flags: PruneFlag
 }
 
 function renderPruned({pruned, asked, unasked}: PruneResult, dryRun: boolean): string {
-  const {records, kept, freedBytes} = pruned;
+  const {records, kept, freedBytes, unneededBytes = 0, localFreedBytes = 0} = pruned;
   const lines = records.map(({id, app, createdAt, labels}) => {
     const notes = Object.entries(labels).map(([name, value]) => ` ${name}=${value}`);
     return printable(`${id.slice(0, 12)} ${app} ${createdAt.slice(0, 10)}${notes.join('')}`);
   });
   const verb = dryRun ? 'would go' : 'gone';
   const freed = dryRun ? `would free about ${formatBytes(freedBytes)}` : `freed ${formatBytes(freedBytes)}`;
+  const left =
+    unneededBytes === 0 ? '' : `; ${formatBytes(unneededBytes)} that nothing needs stay: younger than a day, or packed with what is needed`;
+  const local = localFreedBytes === 0 ? '' : `; ${formatBytes(localFreedBytes)} on this machine`;
   const hosts = `${asked} hosts asked${unasked.length === 0 ? '' : `, not ${unasked.join(', ')}`}`;
-  return `${[...lines, `${records.length} ${verb}, ${kept.length} stay; ${freed}; ${hosts}`].join('\n')}\n`;
+  return `${[...lines, `${records.length} ${verb}, ${kept.length} stay; ${freed}${local}${left}; ${hosts}`].join('\n')}\n`;
 }
 
 function readKeptLabel(word: string): KeptLabel {

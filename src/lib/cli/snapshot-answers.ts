@@ -1,4 +1,3 @@
-import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
 import type {App, Project} from '../inventory/app.js';
 import {formatBytes} from '../report/quantity.js';
@@ -98,12 +97,6 @@ export async function verifySnapshots(
     const advice = `${damaged.length} objects are missing or damaged; bring them back: drover snapshot verify --repair`;
     return {text: `${damaged.map(describeDamage).join('\n')}\n${advice}\n`, json: {schemaVersion: 1, ok: false, damaged}, exit: 9};
   }
-  if (store.repair === undefined)
-    throw new DroverError({
-      code: 'refused',
-      message: 'this store cannot be repaired in place',
-      fix: 'take the snapshot again: drover snapshot',
-    });
   const {repaired, lost} = await store.repair(damaged, roots, signal);
   const lines = [
     ...repaired.map((each) => `repaired ${describeDamage(each)}`),

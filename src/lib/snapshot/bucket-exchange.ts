@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {createReadStream} from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type {Readable} from 'node:stream';
@@ -14,6 +15,8 @@ export interface Body {
   readonly bytes: number;
   readonly digest: Digest;
   readonly open: () => Readable | Buffer;
+  /** Where the bytes lie, when they are a file's: a large one may travel in parts. */
+  readonly file?: string;
 }
 
 export interface Exchange {
@@ -23,6 +26,8 @@ export interface Exchange {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body;
+  /** Asked before each try; what it throws ends the exchange. */
+  readonly check?: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -54,10 +59,16 @@ export function bodyOf(bytes: Buffer): Body {
   return {bytes: bytes.length, digest: createHash('sha256').update(bytes).digest('hex') as Digest, open: () => bytes};
 }
 
+/** A file that does not change while it is sent. */
+export function bodyOfFile(file: string, bytes: number, digest: Digest): Body {
+  return {bytes, digest, file, open: () => createReadStream(file, {highWaterMark: 1024 * 1024})};
+}
+
 /** Signs requests to one service and carries them, over connections that are kept. */
 export class BucketClient {
   readonly #agent: http.Agent;
   readonly #derived = new Map<string, ArrayBuffer>();
+  #aheadMs = 0;
 
   constructor(private readonly service: Service) {
     const options = {keepAlive: true, maxSockets: 8};
@@ -82,6 +93,16 @@ export class BucketClient {
     }
   }
 
+  /** The time of the service, as of its last reply. */
+  serviceNow(): number {
+    return this.service.now() + this.#aheadMs;
+  }
+
+  /** The one-line failure of a reply that was a success only at its start. */
+  refuse(body: string): DroverError {
+    return explainRefusal(this.service.where, readRefusal(500, undefined, body, this.service.now()));
+  }
+
   /** An address that lets whoever has it read one object for so many seconds. */
   async presign(path: string, seconds: number): Promise<string> {
     const url = `${this.service.endpoint}${path}?X-Amz-Expires=${seconds}`;
@@ -97,7 +118,8 @@ export class BucketClient {
   }
 
   async #try(exchange: Exchange): Promise<Reply> {
-    const {method, path, query = {}, body, signal} = exchange;
+    const {method, path, query = {}, body, check, signal} = exchange;
+    check?.();
     const words = new URLSearchParams(query).toString();
     const url = `${this.service.endpoint}${path}${words === '' ? '' : `?${words}`}`;
     const headers = {...exchange.headers, 'x-amz-content-sha256': body?.digest ?? emptyDigest};
@@ -105,6 +127,8 @@ export class BucketClient {
     const sent = {...Object.fromEntries(signed.headers), ...(body === undefined ? {} : {'content-length': String(body.bytes)})};
     const stream = await this.#exchange(signed.url, {method, headers: sent, signal}, body);
     const status = stream.statusCode ?? 0;
+    const saidMs = Date.parse(stream.headers.date ?? '');
+    if (!Number.isNaN(saidMs)) this.#aheadMs = saidMs - this.service.now();
     if (status >= 200 && status < 300) return {kind: 'reply', status, stream};
     const text = method === 'HEAD' ? '' : await readStart(stream);
     stream.destroy();

@@ -86,6 +86,7 @@ export async function fetchSmall(
   needed: readonly NeededObject[],
   writer: Pick<ObjectWriter, 'take'>,
   signal: AbortSignal,
+  onAltered: (digest: Digest, pack: string) => void = () => undefined,
 ): Promise<readonly NeededObject[]> {
   let left = needed;
   for (let round = 0; left.length > 0 && round < maxRounds; round += 1) {
@@ -100,6 +101,7 @@ export async function fetchSmall(
         writer.take(digest, bytes);
         found.add(digest);
       }
+      for (const {digest} of span.objects) if (!found.has(digest)) onAltered(digest, span.pack);
     });
     left = left.filter(({digest}) => !found.has(digest));
   }

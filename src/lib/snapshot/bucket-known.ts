@@ -5,7 +5,8 @@ import {DroverError} from '../errors/drover-error.js';
 import type {Bucket} from './bucket.js';
 import {listIfThere, readIfThere, writeDurably} from './durable-file.js';
 import type {Digest} from './manifest.js';
-import {decodePackIndex} from './pack-index.js';
+import {decodePackIndex, type PackedObject} from './pack-index.js';
+import {nameQuarantined} from './quarantine.js';
 import {readSealed, sealText} from './records.js';
 import type {SnapshotRecord} from './store.js';
 
@@ -15,6 +16,8 @@ export interface RemotePlace {
   readonly offset: number;
   readonly length: number;
 }
+
+type KnownKind = 'packs' | 'records';
 
 const concurrency = 8;
 
@@ -43,16 +46,13 @@ export class KnownBucket {
     private readonly folder: string,
   ) {}
 
-  /** Where each small object lies, by digest. */
-  async readPlaces(signal: AbortSignal): Promise<ReadonlyMap<Digest, readonly RemotePlace[]>> {
-    const names = (await this.bucket.list('packs/', signal)).filter((name) => /^[0-9a-f]{64}\.idx$/.test(name));
+  /** Where each small object lies, by digest; copies in quarantine are not there, nor is what the indexes in `without` name. */
+  async readPlaces(signal: AbortSignal, without: ReadonlySet<string> = new Set()): Promise<ReadonlyMap<Digest, readonly RemotePlace[]>> {
+    const quarantined = await this.readQuarantined(signal);
     const places = new Map<Digest, RemotePlace[]>();
-    await this.#copy('packs', names, (name, bytes) => void this.#decode(name, bytes), signal);
-    for (const name of names) {
-      const pack = name.slice(0, -4);
-      const bytes = readIfThere(path.join(this.folder, 'packs', name));
-      if (bytes === undefined) continue;
-      for (const {digest, offset, length} of this.#decode(name, bytes)) {
+    for (const [pack, objects] of await this.readPacks(signal, without)) {
+      for (const {digest, offset, length} of objects) {
+        if (quarantined.has(nameQuarantined(digest, pack))) continue;
         const place = {pack, offset, length};
         const others = places.get(digest);
         if (others === undefined) places.set(digest, [place]);
@@ -62,23 +62,68 @@ export class KnownBucket {
     return places;
   }
 
-  /** The digests of the large objects. */
+  /** What each pack holds, in its order, by the id of the pack. */
+  async readPacks(signal: AbortSignal, without: ReadonlySet<string> = new Set()): Promise<ReadonlyMap<string, readonly PackedObject[]>> {
+    const names = (await this.bucket.list('packs/', signal)).filter((name) => /^[0-9a-f]{64}\.idx$/.test(name) && !without.has(name));
+    await this.#copy('packs', names, signal);
+    const packs = new Map<string, readonly PackedObject[]>();
+    for (const name of names) {
+      const bytes = readIfThere(path.join(this.folder, 'packs', name));
+      if (bytes === undefined) continue;
+      this.#check('packs', name, bytes);
+      packs.set(name.slice(0, -4), decodePackIndex(bytes, `${this.bucket.where}/packs/${name}`));
+    }
+    return packs;
+  }
+
+  /** The digests of the large objects, but for those in quarantine. */
   async readLarge(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    return new Set((await this.bucket.list('objects/', signal)).map((name) => name.slice(3)));
+    const quarantined = await this.readQuarantined(signal);
+    const digests = (await this.bucket.list('objects/', signal)).map((name) => name.slice(3) as Digest);
+    return new Set(digests.filter((digest) => !quarantined.has(nameQuarantined(digest, undefined))));
+  }
+
+  /** The names of copies that are known to be bad (`nameQuarantined`), and of files that were put aside. */
+  async readQuarantined(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return new Set(await this.bucket.list('quarantine/', signal));
   }
 
   /** All records, and those that this machine saw in the bucket once and that are gone from it. */
   async readRecords(signal: AbortSignal): Promise<{readonly there: readonly SnapshotRecord[]; readonly gone: readonly SnapshotRecord[]}> {
+    const files = await this.readRecordFiles(signal);
+    const lost = listIfThere(path.join(this.folder, 'records')).filter((name) => !files.has(name));
+    return {there: [...files.values()], gone: lost.map((name) => this.#readRecord(name))};
+  }
+
+  /** All records by their names in the bucket; the same tree may have several. */
+  async readRecordFiles(signal: AbortSignal): Promise<ReadonlyMap<string, SnapshotRecord>> {
     const names = (await this.bucket.list('records/', signal)).filter((name) => name.endsWith('.json'));
-    const check = (name: string, bytes: Buffer): void => {
-      if (createHash('sha256').update(bytes).digest('hex').slice(0, 16) !== name.split('.').at(-2))
-        throw this.#refuseAltered(`records/${name}`);
-    };
-    await this.#copy('records', names, check, signal);
-    const read = (name: string): SnapshotRecord => readSealed(path.join(this.folder, 'records', name)) as SnapshotRecord;
-    const there = new Set(names);
-    const lost = listIfThere(path.join(this.folder, 'records')).filter((name) => !there.has(name));
-    return {there: names.map(read), gone: lost.map(read)};
+    await this.#copy('records', names, signal);
+    return new Map(names.map((name) => [name, this.#readRecord(name)]));
+  }
+
+  /** The copy of a record or an index that this machine has, if it is what its name says. */
+  readCopy(kind: KnownKind, name: string): Buffer | undefined {
+    const bytes = readIfThere(path.join(this.folder, kind, name));
+    return bytes !== undefined && isNamedBy(kind, name, bytes) ? bytes : undefined;
+  }
+
+  /** Forgets copies of what was removed from the bucket on purpose. */
+  forget(kind: KnownKind, names: Iterable<string>): void {
+    for (const name of names) fs.rmSync(path.join(this.folder, kind, name), {force: true});
+  }
+
+  /** Which records and indexes in the bucket itself are not what their names say. */
+  async findAltered(signal: AbortSignal): Promise<readonly string[]> {
+    const altered: string[] = [];
+    for (const kind of ['records', 'packs'] as const) {
+      const names = (await this.bucket.list(`${kind}/`, signal)).filter((name) => /\.(json|idx)$/.test(name));
+      await eachAtOnce(names, concurrency, async (name) => {
+        const bytes = await this.bucket.get(`${kind}/${name}`, signal);
+        if (bytes !== undefined && !isNamedBy(kind, name, bytes)) altered.push(`${kind}/${name}`);
+      });
+    }
+    return altered.sort();
   }
 
   /** Brings a record. Two that record the same tree leave two records, which are read as one. */
@@ -89,13 +134,12 @@ export class KnownBucket {
     await this.bucket.add(`records/${name}`, {bytes: bytes.length, digest, open: () => bytes}, signal);
   }
 
+  #readRecord(name: string): SnapshotRecord {
+    return readSealed(path.join(this.folder, 'records', name)) as SnapshotRecord;
+  }
+
   /** Copies what is not here yet, after a look at it. */
-  async #copy(
-    kind: 'packs' | 'records',
-    names: readonly string[],
-    check: (name: string, bytes: Buffer) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #copy(kind: KnownKind, names: readonly string[], signal: AbortSignal): Promise<void> {
     const folder = path.join(this.folder, kind);
     fs.mkdirSync(folder, {recursive: true});
     const here = new Set(listIfThere(folder));
@@ -105,22 +149,23 @@ export class KnownBucket {
       async (name) => {
         const bytes = await this.bucket.get(`${kind}/${name}`, signal);
         if (bytes === undefined) return;
-        check(name, bytes);
+        this.#check(kind, name, bytes);
         writeDurably(path.join(folder, name), bytes);
       },
     );
   }
 
-  #decode(name: string, bytes: Buffer): ReturnType<typeof decodePackIndex> {
-    if (createHash('sha256').update(bytes).digest('hex') !== name.slice(0, -4)) throw this.#refuseAltered(`packs/${name}`);
-    return decodePackIndex(bytes, `${this.bucket.where}/packs/${name}`);
-  }
-
-  #refuseAltered(key: string): DroverError {
-    return new DroverError({
+  #check(kind: KnownKind, name: string, bytes: Buffer): void {
+    if (isNamedBy(kind, name, bytes)) return;
+    throw new DroverError({
       code: 'integrity',
-      message: `${this.bucket.where}/${key} was altered: its digest does not match its name`,
-      fix: 'delete it from the bucket, then take the snapshots again',
+      message: `${this.bucket.where}/${kind}/${name} was altered: its digest does not match its name`,
+      fix: 'heal it, or put it aside: drover snapshot verify --repair',
     });
   }
+}
+
+function isNamedBy(kind: KnownKind, name: string, bytes: Buffer): boolean {
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  return kind === 'packs' ? digest === name.slice(0, -4) : digest.slice(0, 16) === name.split('.').at(-2);
 }

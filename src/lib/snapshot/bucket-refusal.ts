@@ -1,4 +1,5 @@
 import {DroverError, type Problem} from '../errors/drover-error.js';
+import {readElement} from './xml-element.js';
 
 /** What a reply of the service says against a request. */
 export interface Refusal {
@@ -15,12 +16,10 @@ export function isPassing({status, code}: Refusal): boolean {
   return status >= 500 ? status !== 501 : status === 429 || status === 408 || code === 'RequestTimeout' || code === 'OperationAborted';
 }
 
-const readTag = (text: string, tag: string): string => new RegExp(`<${tag}>([^<]{0,300})`).exec(text)?.[1] ?? '';
-
 export function readRefusal(status: number, date: string | undefined, body: string, nowMs: number): Refusal {
   const serverMs = Date.parse(date ?? '');
   const aheadMs = Number.isNaN(serverMs) ? undefined : serverMs - nowMs;
-  return {status, code: readTag(body, 'Code'), message: readTag(body, 'Message'), aheadMs};
+  return {status, code: readElement(body, 'Code'), message: readElement(body, 'Message').slice(0, 300), aheadMs};
 }
 
 /** Services refuse requests whose time is further off than 15 minutes. */

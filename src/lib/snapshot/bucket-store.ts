@@ -5,13 +5,17 @@ import {Readable} from 'node:stream';
 import {gzipSync} from 'node:zlib';
 import {DroverError} from '../errors/drover-error.js';
 import type {Bucket} from './bucket.js';
+import {bringObjects, passIntegrity} from './bucket-bring.js';
 import {bodyOf} from './bucket-exchange.js';
-import {fetchLarge, fetchManifest, fetchSmall, type NeededObject} from './bucket-fetch.js';
+import {fetchManifest, type NeededObject} from './bucket-fetch.js';
 import {eachAtOnce, KnownBucket} from './bucket-known.js';
+import {type BucketHold, holdBucket} from './bucket-lock.js';
+import {bucketGraceMs, pruneBucket} from './bucket-prune.js';
 import {mergeRecords, refuseRolledBack} from './bucket-records.js';
+import {repairBucket} from './bucket-repair.js';
 import {shareDelta} from './bucket-share.js';
 import {uploadSnapshot} from './bucket-upload.js';
-import {verifyBucket} from './bucket-verify.js';
+import {verifyBucket, verifyWholeBucket} from './bucket-verify.js';
 import {compareTrees} from './delta-archive.js';
 import type {Encoding} from './delta-encoding.js';
 import {type DirectoryStore, openDirectoryStore} from './directory-store.js';
@@ -20,14 +24,16 @@ import type {Digest, Manifest, SnapshotId} from './manifest.js';
 import {parseManifest} from './manifest-text.js';
 import {ObjectCatalog} from './object-catalog.js';
 import {readObject} from './object-reader.js';
-import {ObjectWriter} from './object-writer.js';
 import type {Part} from './part.js';
+import {chooseOld} from './prune-policy.js';
+import type {Pruned, PruneOptions} from './prune-store.js';
 import {readManifest} from './read-manifest.js';
+import type {Repair} from './repair-store.js';
 import {chooseRecord} from './resolve-record.js';
 import type {SavedSnapshot, SaveOptions} from './save-tree.js';
 import type {DamagedObject, Delta, PartRecord, SharedDelta, SnapshotRecord} from './store.js';
 import {bucketFolder, StoreLayout} from './store-layout.js';
-import {holdStore} from './store-lock.js';
+import {holdStore, type LockKind} from './store-lock.js';
 
 export interface OpenBucketStoreOptions {
   readonly bucket: Bucket;
@@ -36,6 +42,8 @@ export interface OpenBucketStoreOptions {
   readonly now: () => number;
   /** Ends what waits for the service, where a call has no signal of its own. */
   readonly signal: AbortSignal;
+  /** What is younger is not pruned from the bucket unless a record goes with it; a day unless told. */
+  readonly graceMs?: number;
 }
 
 /**
@@ -47,6 +55,7 @@ export function openBucketStore(options: OpenBucketStoreOptions): DirectoryStore
 }
 
 const lockWaitMs = 120_000;
+const pruneWaitMs = 10_000;
 
 class BucketStore implements DirectoryStore {
   readonly path: string;
@@ -57,8 +66,9 @@ class BucketStore implements DirectoryStore {
   readonly #fetched: StoreLayout;
   readonly #now: () => number;
   readonly #signal: AbortSignal;
+  readonly #graceMs: number;
 
-  constructor({bucket, cache, now, signal}: OpenBucketStoreOptions) {
+  constructor({bucket, cache, now, signal, graceMs = bucketGraceMs}: OpenBucketStoreOptions) {
     const folder = path.join(cache, bucketFolder, createHash('sha256').update(bucket.identity).digest('hex').slice(0, 12));
     this.#bucket = bucket;
     this.#own = openDirectoryStore({path: cache, now});
@@ -67,6 +77,7 @@ class BucketStore implements DirectoryStore {
     this.#known = new KnownBucket(bucket, path.join(folder, 'known'));
     this.#now = now;
     this.#signal = signal;
+    this.#graceMs = graceMs;
     this.path = this.#own.path;
   }
 
@@ -77,7 +88,8 @@ class BucketStore implements DirectoryStore {
   async save(options: SaveOptions): Promise<SavedSnapshot> {
     const saved = await this.#own.save(options);
     const {manifest, record} = saved;
-    await uploadSnapshot({bucket: this.#bucket, known: this.#known, layout: this.#ownLayout, manifest, record, signal: options.signal});
+    const upload = {bucket: this.#bucket, known: this.#known, layout: this.#ownLayout, manifest, record, signal: options.signal};
+    await this.#hold('save', options.signal, (hold) => uploadSnapshot({...upload, hold}));
     return saved;
   }
 
@@ -114,8 +126,14 @@ class BucketStore implements DirectoryStore {
   }
 
   async verify(id: SnapshotId | undefined, signal: AbortSignal): Promise<readonly DamagedObject[]> {
-    const ids = id === undefined ? [...new Set((await this.list()).map((record) => record.id))] : [id];
-    return verifyBucket(this.#bucket, this.#known, ids, signal);
+    const place = {bucket: this.#bucket, known: this.#known};
+    return id === undefined ? verifyWholeBucket(place, signal) : verifyBucket(place, [id], signal);
+  }
+
+  repair(damaged: readonly DamagedObject[], roots: readonly string[], signal: AbortSignal): Promise<Repair> {
+    const readManifest = (id: SnapshotId): Promise<Manifest> => this.manifest(id);
+    const place = {bucket: this.#bucket, known: this.#known, own: this.#ownLayout, fetched: this.#fetched, readManifest};
+    return this.#hold('save', signal, () => this.#whileFetching(() => repairBucket(place, {damaged, roots, signal}), signal));
   }
 
   /** Built from what was saved here where that is whole, else from what was fetched. */
@@ -151,19 +169,27 @@ class BucketStore implements DirectoryStore {
   async keepParts(snapshot: SnapshotId, parts: readonly Part[], signal: AbortSignal): Promise<void> {
     if (fs.existsSync(this.#ownLayout.snapshot(snapshot))) await this.#own.keepParts(snapshot, parts, signal);
     const there = new Set((await this.parts()).map((part) => `${part.id}.${part.snapshot}`));
-    await eachAtOnce(
-      parts.filter(({manifest}) => !there.has(`${manifest.id}.${snapshot}`)),
-      4,
-      async ({manifest, text}) => {
+    const lacking = parts.filter(({manifest}) => !there.has(`${manifest.id}.${snapshot}`));
+    if (lacking.length === 0) return;
+    await this.#hold('save', signal, () =>
+      eachAtOnce(lacking, 4, async ({manifest, text}) => {
         await this.#bucket.add(`snapshots/${manifest.id}.gz`, bodyOf(gzipSync(text)), signal);
         await this.#bucket.add(`parts/${manifest.id}.${snapshot}`, bodyOf(Buffer.alloc(0)), signal);
-      },
+      }),
     );
   }
 
-  /** What others need is theirs to keep: only what lies on this machine is removed. */
-  prune(options: Parameters<DirectoryStore['prune']>[0]): ReturnType<DirectoryStore['prune']> {
-    return this.#own.prune(options);
+  /** The bucket first, then what lies on this machine, under the same rules. */
+  async prune(options: PruneOptions): Promise<Pruned> {
+    const readManifest = (id: SnapshotId): Promise<Manifest> => this.manifest(id);
+    const prune = {bucket: this.#bucket, known: this.#known, readManifest, graceMs: this.#graceMs, options};
+    // Rules that make no sense are refused before anything is asked.
+    chooseOld([], options, this.#now());
+    const pruned = options.dryRun
+      ? await pruneBucket({...prune, hold: {check: () => undefined}})
+      : await this.#hold('prune', options.signal, (hold) => pruneBucket({...prune, hold}));
+    const {freedBytes: localFreedBytes} = await this.#own.prune(options);
+    return {...pruned, localFreedBytes};
   }
 
   async #bringManifest(id: SnapshotId): Promise<Manifest> {
@@ -188,81 +214,40 @@ class BucketStore implements DirectoryStore {
 
   /** Brings what is not here yet: from what was saved here, else from the bucket. Throws `integrity` when something is nowhere whole. */
   async #fetch(needed: readonly NeededObject[], signal: AbortSignal): Promise<void> {
+    await this.#whileFetching(async () => {
+      const lost = await bringObjects(
+        {bucket: this.#bucket, known: this.#known, own: this.#ownLayout, fetched: this.#fetched},
+        needed,
+        signal,
+      );
+      const [first] = lost;
+      if (first === undefined) return;
+      throw new DroverError({
+        code: 'integrity',
+        message: `object ${first.digest.slice(0, 12)}${lost.length > 1 ? ` and ${lost.length - 1} more` : ''} of ${this.#bucket.where} are missing or were altered there`,
+        fix: 'rebuild it from its source: drover snapshot verify --repair, or drover snapshot',
+      });
+    }, signal);
+  }
+
+  /** Nobody removes anything from what was fetched meanwhile. */
+  async #whileFetching<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     const lock = {directory: this.#fetched.folder('locks'), kind: 'save', now: this.#now, waitMs: lockWaitMs, signal} as const;
-    await this.#fetched.guard(async () => {
+    return this.#fetched.guard(async () => {
       fs.mkdirSync(this.#fetched.root, {recursive: true});
       this.#fetched.prepare(this.#now());
-      await holdStore(lock, () => this.#bringObjects(needed, signal));
+      return holdStore(lock, work);
     });
   }
 
-  async #bringObjects(needed: readonly NeededObject[], signal: AbortSignal): Promise<void> {
-    const [here, own] = [ObjectCatalog.load(this.#fetched), ObjectCatalog.load(this.#ownLayout)];
-    const writer = new ObjectWriter(this.#fetched, (digest, size) => here.has(digest, size));
-    const from = {catalog: own, layout: this.#ownLayout, target: this.#fetched, writer};
-    try {
-      const lacking = needed.filter(({digest, size}) => !here.has(digest, size));
-      const remote: NeededObject[] = [];
-      for (const object of lacking) if (!(await copyObject(from, object))) remote.push(object);
-      if (remote.length === 0) return;
-      const places = await this.#known.readPlaces(signal);
-      const small = remote.filter(({digest}) => places.has(digest));
-      const lost = [...(await fetchSmall(this.#bucket, places, small, writer, signal))];
-      for (const object of remote) {
-        if (places.has(object.digest)) continue;
-        if (!(await fetchLarge(this.#bucket, object, this.#fetched, signal))) lost.push(object);
-      }
-      const [first] = lost;
-      if (first !== undefined) {
-        throw new DroverError({
-          code: 'integrity',
-          message: `object ${first.digest.slice(0, 12)}${lost.length > 1 ? ` and ${lost.length - 1} more` : ''} of ${this.#bucket.where} are missing or were altered there`,
-          fix: 'rebuild it from its source: drover snapshot',
-        });
-      }
-    } finally {
-      // What did arrive stays: the next try has less to do.
-      writer.finish();
-      writer.abort();
-      here.close();
-      own.close();
-    }
+  #hold<Result>(kind: LockKind, signal: AbortSignal, work: (hold: BucketHold) => Promise<Result>): Promise<Result> {
+    const waitMs = kind === 'prune' ? pruneWaitMs : lockWaitMs;
+    return holdBucket({bucket: this.#bucket, kind, now: this.#now, waitMs, signal}, work);
   }
-}
-
-/** Takes an object that was saved here; a small one only when it is whole, a large one is verified when it is read. */
-async function copyObject(
-  {catalog, layout, target, writer}: {catalog: ObjectCatalog; layout: StoreLayout; target: StoreLayout; writer: ObjectWriter},
-  {digest, size}: NeededObject,
-): Promise<boolean> {
-  if (!catalog.has(digest, size)) return false;
-  const place = catalog.find(digest);
-  if (place?.kind === 'large') return linkLarge(place.file, target.object(digest));
-  try {
-    const pieces: Buffer[] = [];
-    for await (const piece of readObject({layout, catalog, digest, size})) pieces.push(piece);
-    writer.take(digest, Buffer.concat(pieces));
-    return true;
-  } catch (error) {
-    passIntegrity(error);
-    return false;
-  }
-}
-
-function linkLarge(file: string, target: string): boolean {
-  fs.mkdirSync(path.dirname(target), {recursive: true});
-  fs.linkSync(file, target);
-  return true;
 }
 
 function listFiles(entries: Manifest['entries']): readonly NeededObject[] {
   const files = new Map<Digest, NeededObject>();
   for (const entry of entries) if (entry.kind === 'file') files.set(entry.digest, {digest: entry.digest, size: entry.size});
   return [...files.values()];
-}
-
-/** Damage is what another source can heal; everything else is thrown on. */
-function passIntegrity(error: unknown): undefined {
-  if (error instanceof DroverError && error.code === 'integrity') return undefined;
-  throw error;
 }

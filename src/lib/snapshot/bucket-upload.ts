@@ -1,13 +1,14 @@
-import fs from 'node:fs';
 import {gzipSync} from 'node:zlib';
 import type {Bucket} from './bucket.js';
-import {bodyOf} from './bucket-exchange.js';
+import {type Body, bodyOf, bodyOfFile} from './bucket-exchange.js';
 import type {KnownBucket} from './bucket-known.js';
+import type {BucketHold} from './bucket-lock.js';
 import {readIfThere} from './durable-file.js';
 import type {Digest, Manifest} from './manifest.js';
 import {ObjectCatalog} from './object-catalog.js';
 import {readObject} from './object-reader.js';
 import {encodePackIndex, namePack, type PackedObject} from './pack-index.js';
+import {nameQuarantined} from './quarantine.js';
 import type {SnapshotRecord} from './store.js';
 import type {StoreLayout} from './store-layout.js';
 
@@ -18,6 +19,8 @@ export interface UploadOptions {
   readonly layout: StoreLayout;
   readonly manifest: Manifest;
   readonly record: SnapshotRecord;
+  /** Nobody prunes while it is held. */
+  readonly hold: BucketHold;
   readonly signal: AbortSignal;
 }
 
@@ -30,23 +33,28 @@ const atOnce = 3;
  * is named by its content and added, never replaced: two operators at once both keep what they brought.
  */
 export async function uploadSnapshot(options: UploadOptions): Promise<void> {
-  const {bucket, known, layout, manifest, record, signal} = options;
-  await uploadObjects(options);
+  const {bucket, known, layout, manifest, record, hold, signal} = options;
+  await uploadObjects(options, manifest);
   if (!(await bucket.has(`snapshots/${manifest.id}.gz`, signal))) {
     const text = readIfThere(layout.snapshot(manifest.id));
     if (text === undefined) throw new Error(`manifest ${manifest.id} is not in ${layout.root}`);
     await bucket.add(`snapshots/${manifest.id}.gz`, bodyOf(gzipSync(text)), signal);
   }
+  hold.check();
   await known.addRecord(record, signal);
 }
 
-async function uploadObjects({bucket, known, layout, manifest, signal}: UploadOptions): Promise<void> {
+/** Brings what the bucket lacks of the files of a tree; a copy that is in quarantine there is lacking, and is replaced. */
+export async function uploadObjects(
+  {bucket, known, layout, signal}: Pick<UploadOptions, 'bucket' | 'known' | 'layout' | 'signal'>,
+  {entries}: Pick<Manifest, 'entries'>,
+): Promise<void> {
   const [places, large] = [await known.readPlaces(signal), await known.readLarge(signal)];
   const catalog = ObjectCatalog.load(layout);
-  const uploads = new Uploads(bucket, signal);
+  const uploads = new Uploads(bucket, await known.readQuarantined(signal), signal);
   const sent = new Set<Digest>();
   try {
-    for (const entry of manifest.entries) {
+    for (const entry of entries) {
       if (entry.kind !== 'file' || sent.has(entry.digest) || places.has(entry.digest) || large.has(entry.digest)) continue;
       const {digest, size} = entry;
       sent.add(digest);
@@ -71,6 +79,7 @@ class Uploads {
 
   constructor(
     private readonly bucket: Bucket,
+    private readonly quarantined: ReadonlySet<string>,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -84,8 +93,7 @@ class Uploads {
   /** The service itself compares the bytes with the digest, which is part of the signature. */
   async addLarge(digest: Digest, bytes: number, file: string): Promise<void> {
     await this.#start(async () => {
-      const body = {bytes, digest, open: () => fs.createReadStream(file, {highWaterMark: 1024 * 1024})};
-      await this.bucket.add(`objects/${digest.slice(0, 2)}/${digest}`, body, this.signal);
+      await this.#bring(`objects/${digest.slice(0, 2)}/${digest}`, bodyOfFile(file, bytes, digest), [nameQuarantined(digest, undefined)]);
     });
   }
 
@@ -104,11 +112,20 @@ class Uploads {
   async #sendPack(): Promise<void> {
     const index = encodePackIndex(this.#objects);
     const [id, bytes] = [namePack(index), Buffer.concat(this.#pieces)];
+    const copies = this.#objects.map(({digest}) => nameQuarantined(digest, id));
     [this.#objects, this.#pieces, this.#filled] = [[], [], 0];
     await this.#start(async () => {
-      await this.bucket.add(`packs/${id}.pack`, bodyOf(bytes), this.signal);
+      await this.#bring(`packs/${id}.pack`, bodyOf(bytes), copies);
       await this.bucket.add(`packs/${id}.idx`, bodyOf(index), this.signal);
     });
+  }
+
+  /** Over a copy that is known to be bad, and then takes back what was said of it. */
+  async #bring(key: string, body: Body, copies: readonly string[]): Promise<void> {
+    const bad = copies.filter((name) => this.quarantined.has(name));
+    if (bad.length === 0) await this.bucket.add(key, body, this.signal);
+    else await this.bucket.replace(key, body, this.signal);
+    for (const name of bad) await this.bucket.remove(`quarantine/${name}`, this.signal);
   }
 
   async #start(work: () => Promise<void>): Promise<void> {

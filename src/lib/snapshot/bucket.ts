@@ -1,11 +1,32 @@
 import type {Readable} from 'node:stream';
 import {DroverError} from '../errors/drover-error.js';
 import {type Body, BucketClient, isPassingError, type Service} from './bucket-exchange.js';
+import {planParts, sendParts} from './bucket-multipart.js';
+import {readElement} from './xml-element.js';
 
 export interface OpenBucketOptions extends Service {
   readonly bucket: string;
   /** Without a slash at either end; may be empty. */
   readonly prefix: string;
+  /** Size of the parts of a large object; a file of more than four of them travels in parts. 16 MiB unless told. */
+  readonly partBytes?: number;
+}
+
+/** What a list says of an object. */
+export interface ListedObject {
+  /** Without its folder. */
+  readonly name: string;
+  readonly bytes: number;
+  /** By the clock of the service, milliseconds. */
+  readonly changedMs: number;
+}
+
+/** An upload in parts that was begun and not ended. */
+export interface OpenUpload {
+  /** Without the prefix of the bucket. */
+  readonly key: string;
+  readonly id: string;
+  readonly begunMs: number;
 }
 
 const listPage = 1000;
@@ -22,9 +43,11 @@ export class Bucket {
   readonly #client: BucketClient;
   readonly #root: string;
   readonly #prefix: string;
+  readonly #partBytes: number;
 
   constructor(options: OpenBucketOptions) {
-    const {bucket, prefix, endpoint, where} = options;
+    const {bucket, prefix, endpoint, where, partBytes = 16 * 1024 * 1024} = options;
+    this.#partBytes = partBytes;
     this.where = where;
     this.identity = `${endpoint}\n${bucket}\n${prefix}`;
     this.#root = `/${bucket}`;
@@ -92,6 +115,7 @@ export class Bucket {
 
   /** Brings an object that is not there yet; one that is stays as it is, and `false` comes back. Two at once leave one, whole. */
   async add(key: string, body: Body, signal: AbortSignal): Promise<boolean> {
+    if (this.#isInParts(body)) return !(await this.has(key, signal)) && this.#sendParts(key, body, {onlyNew: true}, signal);
     const put = {method: 'PUT', path: this.#pathOf(key), body, signal} as const;
     const reply = await this.#client.send({...put, headers: {'if-none-match': '*'}}, [409, 412, 501]);
     if (reply.kind === 'refused' && reply.status === 501) {
@@ -105,23 +129,78 @@ export class Bucket {
 
   /** Brings an object, whatever was there. */
   async replace(key: string, body: Body, signal: AbortSignal): Promise<void> {
+    if (this.#isInParts(body)) {
+      await this.#sendParts(key, body, {onlyNew: false}, signal);
+      return;
+    }
     const reply = await this.#client.send({method: 'PUT', path: this.#pathOf(key), body, signal});
     if (reply.kind === 'reply') reply.stream.resume();
   }
 
+  /** Removes an object, there or not; `check` is asked before each try. */
+  async remove(key: string, signal: AbortSignal, check: () => void = () => undefined): Promise<void> {
+    const reply = await this.#client.send({method: 'DELETE', path: this.#pathOf(key), check, signal}, [404]);
+    if (reply.kind === 'reply') reply.stream.resume();
+  }
+
+  #isInParts({bytes, file}: Body): boolean {
+    return file !== undefined && bytes > 4 * this.#partBytes;
+  }
+
+  async #sendParts(key: string, body: Body, {onlyNew}: {readonly onlyNew: boolean}, signal: AbortSignal): Promise<boolean> {
+    const upload = {client: this.#client, path: this.#pathOf(key), onlyNew, signal} as const;
+    return sendParts({...upload, isThere: () => this.has(key, signal)}, body, planParts(body.bytes, this.#partBytes));
+  }
+
+  /** The time of the service, as of its last reply, milliseconds. */
+  serviceNow(): number {
+    return this.#client.serviceNow();
+  }
+
   /** The keys below a folder, without the folder, sorted. */
   async list(folder: string, signal: AbortSignal): Promise<string[]> {
+    return (await this.listObjects(folder, signal)).map(({name}) => name);
+  }
+
+  /** As `list`, with what the service says of each. */
+  async listObjects(folder: string, signal: AbortSignal): Promise<ListedObject[]> {
     const prefix = `${this.#prefix}${folder}`;
-    const names: string[] = [];
+    const found: ListedObject[] = [];
     let token: string | undefined;
     do {
       const more: Record<string, string> = token === undefined ? {} : {'continuation-token': token};
       const query = {'list-type': '2', 'max-keys': String(listPage), prefix, 'encoding-type': 'url', ...more};
       const text = await this.#page(query, signal);
-      for (const [, key = ''] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) names.push(decodeURIComponent(key).slice(prefix.length));
-      token = /<NextContinuationToken>([^<]+)</.exec(text)?.[1]?.replaceAll('&amp;', '&');
+      for (const [, object = ''] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+        const name = decodeURIComponent(readElement(object, 'Key')).slice(prefix.length);
+        found.push({name, bytes: Number(readElement(object, 'Size')), changedMs: Date.parse(readElement(object, 'LastModified'))});
+      }
+      token = readElement(text, 'NextContinuationToken') || undefined;
     } while (token !== undefined);
-    return names.sort();
+    return found.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
+  }
+
+  /** Uploads in parts that nobody has ended: of somebody who is at it, or who was killed. */
+  async listUploads(signal: AbortSignal): Promise<OpenUpload[]> {
+    const found: OpenUpload[] = [];
+    let more: Record<string, string> | undefined = {};
+    while (more !== undefined) {
+      const text = await this.#page({uploads: '', prefix: this.#prefix, 'max-uploads': String(listPage), ...more}, signal);
+      for (const [, upload = ''] of text.matchAll(/<Upload>(.*?)<\/Upload>/gs)) {
+        const key = readElement(upload, 'Key').slice(this.#prefix.length);
+        found.push({key, id: readElement(upload, 'UploadId'), begunMs: Date.parse(readElement(upload, 'Initiated'))});
+      }
+      const marker = readElement(text, 'NextKeyMarker');
+      const isLast = readElement(text, 'IsTruncated') !== 'true' || marker === '';
+      more = isLast ? undefined : {'key-marker': marker, 'upload-id-marker': readElement(text, 'NextUploadIdMarker')};
+    }
+    return found;
+  }
+
+  /** Gives up an upload in parts; what has arrived of it goes. */
+  async abandonUpload({key, id}: OpenUpload, signal: AbortSignal): Promise<void> {
+    const reply = await this.#client.send({method: 'DELETE', path: this.#pathOf(key), query: {uploadId: id}, signal}, [404]);
+    if (reply.kind === 'reply') reply.stream.resume();
   }
 
   /** One page of a list. */

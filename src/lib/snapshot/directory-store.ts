@@ -23,8 +23,8 @@ export interface DirectoryStore extends Store {
   /** A new, empty, private folder for a tree that is being brought in; whoever asked removes it, or the next save after its process has ended. */
   makeFolder(): Promise<string>;
   save(options: SaveOptions): Promise<SavedSnapshot>;
-  /** Brings back what `verify` found damaged from the trees in `roots`; a store whose objects lie elsewhere has none. */
-  repair?(damaged: readonly DamagedObject[], roots: readonly string[], signal: AbortSignal): Promise<Repair>;
+  /** Brings back what `verify` found damaged from the trees in `roots`. */
+  repair(damaged: readonly DamagedObject[], roots: readonly string[], signal: AbortSignal): Promise<Repair>;
   prune(options: PruneOptions): Promise<Pruned>;
 }
 

@@ -39,8 +39,14 @@ export function chooseOld(records: readonly SnapshotRecord[], policy: PrunePolic
   });
 }
 
-function isKept({app, createdAt, labels}: SnapshotRecord, {apps, keepWithinMs, keepLabels = []}: PrunePolicy, nowMs: number): boolean {
+function isKept(
+  {app, createdAt, labels, embargoUntil}: SnapshotRecord,
+  {apps, keepWithinMs, keepLabels = []}: PrunePolicy,
+  nowMs: number,
+): boolean {
   if (apps !== undefined && !apps.includes(app)) return true;
+  // It waits for its day.
+  if (embargoUntil !== undefined && Date.parse(embargoUntil) > nowMs) return true;
   if (keepWithinMs !== undefined && nowMs - Date.parse(createdAt) < keepWithinMs) return true;
   return keepLabels.some(({name, value}) => Object.hasOwn(labels, name) && (value === undefined || labels[name] === value));
 }

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import {parseDeltaName} from './delta.js';
 import {listIfThere} from './durable-file.js';
+import {sortSnapshots} from './kept-snapshots.js';
 import type {Digest, SnapshotId} from './manifest.js';
 import {ObjectCatalog, type Pack} from './object-catalog.js';
 import {ObjectWriter} from './object-writer.js';
@@ -28,6 +29,10 @@ export interface Pruned {
   readonly kept: readonly SnapshotId[];
   /** How much smaller the store is, or would be at least. */
   readonly freedBytes: number;
+  /** Of a bucket: what nothing needs and stays all the same, since it is young or shares a pack with what is needed. */
+  readonly unneededBytes?: number;
+  /** Of a bucket: how much smaller the directory of this machine is, or would be at least. */
+  readonly localFreedBytes?: number;
 }
 
 const lockWaitMs = 10_000;
@@ -57,15 +62,8 @@ export function pruneStore(layout: StoreLayout, options: PruneOptions): Promise<
 function prune(layout: StoreLayout, options: PruneOptions): Pruned {
   const {now, signal, dryRun = false} = options;
   const records = listRecords(layout);
-  const parts = listParts(layout);
-  const held = new Set<string>(options.protect);
-  // A host that holds a part of a snapshot goes back to that snapshot.
-  const protect = [...options.protect, ...parts.filter(({id}) => held.has(id)).map(({snapshot}) => snapshot)];
-  const old = chooseOld(records, {...options, protect}, now());
-  const gone = new Set(old);
-  const stays = new Set<string>([...protect, ...records.filter((record) => !gone.has(record)).map(({id}) => id)]);
-  for (const {id, snapshot} of parts) if (stays.has(snapshot)) stays.add(id);
-  const [kept, removed] = partition(listIfThere(layout.folder('snapshots')) as SnapshotId[], (id) => stays.has(id));
+  const manifests = listIfThere(layout.folder('snapshots')) as SnapshotId[];
+  const {old, kept, removed} = sortSnapshots({records, parts: listParts(layout), manifests}, options, now());
   const live = collectLive(layout, kept);
   signal.throwIfAborted();
   if (dryRun) return {records: old, removed, kept, freedBytes: estimate(layout, removed, live)};

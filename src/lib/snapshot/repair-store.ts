@@ -64,7 +64,8 @@ function clearFile(layout: StoreLayout, {file = ''}: DamagedObject): boolean {
   return false;
 }
 
-type Sizes = ReadonlyMap<number, ReadonlySet<Digest>>;
+/** Wanted digests by the size of their files. */
+export type Sizes = ReadonlyMap<number, ReadonlySet<Digest>>;
 
 /** The wanted digests by the size of their files. */
 function findSizes(layout: StoreLayout, digests: ReadonlySet<Digest>): Sizes {
@@ -86,7 +87,7 @@ interface Search {
 }
 
 /** Links are not followed; what cannot be read is passed over: it is not the source that is being judged. */
-async function searchTree(root: string, search: Search): Promise<void> {
+export async function searchTree(root: string, search: Search): Promise<void> {
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     search.signal.throwIfAborted();

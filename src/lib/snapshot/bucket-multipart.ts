@@ -1,0 +1,132 @@
+import {createHash} from 'node:crypto';
+import {type FileHandle, open} from 'node:fs/promises';
+import {DroverError} from '../errors/drover-error.js';
+import {type Body, type BucketClient, bodyOf, type Reply} from './bucket-exchange.js';
+import {readElement} from './xml-element.js';
+
+/** How a file is cut, and how many parts of it are in memory at once. */
+export interface PartPlan {
+  readonly partBytes: number;
+  readonly atOnce: number;
+}
+
+const maxParts = 10_000;
+const inMemory = 3;
+const abandonMs = 15_000;
+
+/** Parts of the wanted size, or of more where there would be over 10,000; about as many bytes in memory at once as three of the wanted. */
+export function planParts(bytes: number, wantedBytes: number): PartPlan {
+  const partBytes = Math.max(wantedBytes, Math.ceil(bytes / maxParts));
+  return {partBytes, atOnce: Math.max(1, Math.floor((inMemory * wantedBytes) / partBytes))};
+}
+
+export interface PartsUpload {
+  readonly client: BucketClient;
+  /** `/bucket/key` */
+  readonly path: string;
+  /** What is there already stays; false comes back then. */
+  readonly onlyNew: boolean;
+  readonly isThere: () => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings a file as an upload in parts: nothing of it is visible before its end, and a cut costs one part. Each part is compared by the service
+ * with its digest, and the whole here. What fails or is given up is abandoned at the service too; what a kill leaves there is not.
+ */
+export async function sendParts(upload: PartsUpload, body: Body, plan: PartPlan): Promise<boolean> {
+  const {client, path, signal} = upload;
+  const id = readElement(await readText(await client.send({method: 'POST', path, query: {uploads: ''}, signal})), 'UploadId');
+  try {
+    const tags = await sendEach(upload, id, body, plan);
+    const isNew = await complete(upload, id, tags);
+    if (!isNew) await abandon(upload, id);
+    return isNew;
+  } catch (error) {
+    await abandon(upload, id);
+    throw error;
+  }
+}
+
+async function sendEach({client, path, signal}: PartsUpload, id: string, body: Body, plan: PartPlan): Promise<readonly string[]> {
+  const {file = '', digest, bytes} = body;
+  const source = await open(file, 'r');
+  const [tags, pending, whole] = [[] as string[], new Set<Promise<void>>(), createHash('sha256')];
+  let failure: {readonly error: unknown} | undefined;
+  try {
+    for (let start = 0; start < bytes && failure === undefined; start += plan.partBytes) {
+      while (pending.size >= plan.atOnce) await Promise.race(pending);
+      const part = await readPart(source, start, Math.min(plan.partBytes, bytes - start));
+      whole.update(part);
+      const number = start / plan.partBytes + 1;
+      const query = {partNumber: String(number), uploadId: id};
+      const task: Promise<void> = client
+        .send({method: 'PUT', path, query, body: bodyOf(part), signal})
+        .then((reply) => {
+          tags[number - 1] = readTagOf(reply);
+        })
+        .catch((error: unknown) => {
+          failure ??= {error};
+        })
+        .finally(() => pending.delete(task));
+      pending.add(task);
+    }
+    await Promise.all(pending);
+  } finally {
+    await Promise.all(pending);
+    await source.close();
+  }
+  if (failure !== undefined) throw failure.error;
+  if (whole.digest('hex') !== digest) throw refuseAltered(file);
+  return tags;
+}
+
+async function readPart(source: FileHandle, start: number, bytes: number): Promise<Buffer> {
+  const part = Buffer.allocUnsafe(bytes);
+  const {bytesRead} = await source.read(part, 0, bytes, start);
+  return part.subarray(0, bytesRead);
+}
+
+/** False when somebody else was first. */
+async function complete({client, path, onlyNew, isThere, signal}: PartsUpload, id: string, tags: readonly string[]): Promise<boolean> {
+  const parts = tags.map((tag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
+  const body = bodyOf(Buffer.from(`<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`));
+  const post = {method: 'POST', path, query: {uploadId: id}, body, signal} as const;
+  let reply = await client.send({...post, headers: onlyNew ? {'if-none-match': '*'} : {}}, [404, 409, 412, 501]);
+  if (reply.kind === 'refused' && reply.status === 501) reply = await client.send(post, [404, 409, 412]);
+  if (reply.kind === 'refused') {
+    if (reply.status === 412) return false;
+    // Ended by an earlier try of ours whose reply was lost, or by somebody else who brought the same bytes.
+    if (await isThere()) return true;
+    throw client.refuse(`<Code>${reply.code}</Code><Message>${reply.message}</Message>`);
+  }
+  const text = await readText(reply);
+  if (/<Error[\s>]/.test(text)) throw client.refuse(text);
+  return true;
+}
+
+/** Also after an interrupt, so with a deadline of its own. Failing that, the parts stay until somebody prunes. */
+async function abandon({client, path}: PartsUpload, id: string): Promise<void> {
+  const request = {method: 'DELETE', path, query: {uploadId: id}, signal: AbortSignal.timeout(abandonMs)} as const;
+  const reply = await client.send(request, [404]).catch(() => undefined);
+  if (reply?.kind === 'reply') reply.stream.resume();
+}
+
+async function readText(reply: Reply): Promise<string> {
+  return reply.kind === 'refused' ? '' : Buffer.concat(await reply.stream.toArray()).toString('utf8');
+}
+
+function readTagOf(reply: Reply): string {
+  if (reply.kind === 'refused') return '';
+  reply.stream.resume();
+  return reply.stream.headers.etag ?? '';
+}
+
+function refuseAltered(file: string): DroverError {
+  return new DroverError({
+    code: 'integrity',
+    message: 'the file is not what its digest says; nothing of it was kept in the bucket',
+    file,
+    fix: 'find what is damaged: drover snapshot verify',
+  });
+}

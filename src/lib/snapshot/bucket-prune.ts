@@ -1,0 +1,146 @@
+import type {Bucket, ListedObject} from './bucket.js';
+import {eachAtOnce, type KnownBucket} from './bucket-known.js';
+import type {BucketHold} from './bucket-lock.js';
+import {mergeRecords} from './bucket-records.js';
+import {sortSnapshots} from './kept-snapshots.js';
+import type {Digest, Manifest, SnapshotId} from './manifest.js';
+import type {Pruned, PruneOptions} from './prune-store.js';
+import {nameQuarantined} from './quarantine.js';
+import type {PartRecord} from './store.js';
+
+/** What is younger stays although nothing names it: somebody may be about to. By the clock of the service. */
+export const bucketGraceMs = 24 * 60 * 60_000;
+
+const atOnce = 8;
+
+export interface PruneBucketOptions {
+  readonly bucket: Bucket;
+  readonly known: KnownBucket;
+  readonly readManifest: (id: SnapshotId) => Promise<Manifest>;
+  readonly graceMs: number;
+  /** Nobody saves while it is held; a dry run holds nothing. */
+  readonly hold: BucketHold;
+  readonly options: PruneOptions;
+}
+
+/**
+ * Removes what no kept snapshot needs from a bucket: records first, so that at every moment what is listed is there, then manifests and what
+ * they alone named. A pack goes when nothing in it is needed, else it stays as it is: none is written anew. Deltas go by their age, since
+ * they are built again, and uploads that nobody ended too. Journals of runs stay. Before anything goes every kept manifest was read.
+ */
+export async function pruneBucket(prune: PruneBucketOptions): Promise<Pruned> {
+  const {bucket, known, readManifest, graceMs, hold, options} = prune;
+  const {signal, now, dryRun = false} = options;
+  const files = await known.readRecordFiles(signal);
+  const parts = await listObjects(bucket, 'parts/', signal);
+  const manifests = await listObjects(bucket, 'snapshots/', signal);
+  const {old, kept} = sortSnapshots(
+    {records: mergeRecords([...files.values()]), parts: parts.flatMap(readPart), manifests: manifests.map(readManifestId)},
+    options,
+    now(),
+  );
+  const live = await collectLive(kept, readManifest);
+  const isYoung = ({changedMs}: ListedObject): boolean => bucket.serviceNow() - changedMs < graceMs;
+  const [stays, gone] = [new Set<string>(kept), new Set(old.map(({app, id}) => `${app}\n${id}`))];
+  const records = (await listObjects(bucket, 'records/', signal)).filter(({name}) => {
+    const record = files.get(name);
+    return record !== undefined && gone.has(`${record.app}\n${record.id}`);
+  });
+  const recorded = new Set<string>(old.map(({id}) => id));
+  const nameless = manifests.filter((each) => !stays.has(readManifestId(each)));
+  const removed = nameless.filter((each) => recorded.has(readManifestId(each)) || !isYoung(each));
+  const content = await sortContent(prune, live);
+  const youngPacks = new Set(content.packs.filter(isYoung).map(({name}) => packOf(name)));
+  const isYoungPack = (name: string): boolean => youngPacks.has(packOf(name));
+  const sweep: readonly (readonly [folder: string, objects: readonly ListedObject[]])[] = [
+    ['records/', records],
+    ['parts/', parts.filter((part) => readPart(part).every(({id}) => !stays.has(id)))],
+    ['snapshots/', removed],
+    // An index without its pack would promise what is gone.
+    ['packs/', content.packs.filter(({name}) => name.endsWith('.idx') && !isYoungPack(name))],
+    ['packs/', content.packs.filter(({name}) => !name.endsWith('.idx') && !isYoungPack(name))],
+    ['objects/', content.large.filter((each) => !isYoung(each))],
+    ['deltas/', (await listObjects(bucket, 'deltas/', signal)).filter((each) => !isYoung(each))],
+    ['quarantine/', content.marks],
+  ];
+  const young = [...content.packs.filter(({name}) => isYoungPack(name)), ...content.large.filter(isYoung)];
+  const sum = (objects: readonly ListedObject[]): number => objects.reduce((bytes, each) => bytes + each.bytes, 0);
+  const pruned = {
+    records: old,
+    removed: removed.map(readManifestId),
+    kept,
+    freedBytes: sum(sweep.flatMap(([, objects]) => objects)),
+    unneededBytes: content.sharedBytes + sum(young),
+  };
+  if (dryRun) return pruned;
+  for (const [folder, objects] of sweep) {
+    await eachAtOnce(objects, atOnce, ({name}) => bucket.remove(`${folder}${name}`, signal, () => hold.check()));
+  }
+  for (const upload of await bucket.listUploads(signal)) {
+    if (bucket.serviceNow() - upload.begunMs >= graceMs) await bucket.abandonUpload(upload, signal);
+  }
+  known.forget(
+    'records',
+    records.map(({name}) => name),
+  );
+  known.forget(
+    'packs',
+    content.packs.filter(({name}) => !isYoungPack(name)).map(({name}) => name),
+  );
+  return pruned;
+}
+
+function listObjects(bucket: Bucket, folder: string, signal: AbortSignal): Promise<ListedObject[]> {
+  return bucket.listObjects(folder, signal);
+}
+
+function packOf(name: string): string {
+  return name.replace(/\.(idx|pack)$/, '');
+}
+
+function readManifestId({name}: ListedObject): SnapshotId {
+  return name.replace(/\.gz$/, '') as SnapshotId;
+}
+
+function readPart({name}: ListedObject): readonly PartRecord[] {
+  const [id, snapshot] = name.split('.');
+  return id === undefined || snapshot === undefined ? [] : [{id: id as SnapshotId, snapshot: snapshot as SnapshotId}];
+}
+
+async function collectLive(kept: readonly SnapshotId[], read: (id: SnapshotId) => Promise<Manifest>): Promise<ReadonlySet<Digest>> {
+  const live = new Set<Digest>();
+  for (const id of kept) for (const entry of (await read(id)).entries) if (entry.kind === 'file') live.add(entry.digest);
+  return live;
+}
+
+interface Content {
+  /** Packs of which nothing is needed, each after its index, and packs that no index names. */
+  readonly packs: readonly ListedObject[];
+  readonly large: readonly ListedObject[];
+  /** What is said of copies that are gone, or that nothing needs. */
+  readonly marks: readonly ListedObject[];
+  /** What nothing needs in packs of which something is needed. */
+  readonly sharedBytes: number;
+}
+
+async function sortContent({bucket, known, options: {signal}}: PruneBucketOptions, live: ReadonlySet<Digest>): Promise<Content> {
+  const indexes = await known.readPacks(signal);
+  const needed = new Map<string, boolean>();
+  let sharedBytes = 0;
+  const copies = new Set<string>();
+  for (const [pack, objects] of indexes) {
+    const dead = objects.filter(({digest}) => !live.has(digest));
+    const isNeeded = dead.length < objects.length;
+    needed.set(pack, isNeeded);
+    if (!isNeeded) continue;
+    for (const {length} of dead) sharedBytes += length;
+    for (const {digest} of objects) if (live.has(digest)) copies.add(nameQuarantined(digest, pack));
+  }
+  for (const digest of live) copies.add(nameQuarantined(digest, undefined));
+  const packs = (await bucket.listObjects('packs/', signal)).filter(({name}) => needed.get(packOf(name)) !== true);
+  const large = (await bucket.listObjects('objects/', signal)).filter(({name}) => !live.has(name.slice(3) as Digest));
+  const marks = (await bucket.listObjects('quarantine/', signal)).filter(
+    ({name}) => /^[0-9a-f]{64}\.(object|[0-9a-f]{64})$/.test(name) && !copies.has(name),
+  );
+  return {packs, large, marks, sharedBytes};
+}
