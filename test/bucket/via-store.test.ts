@@ -107,7 +107,7 @@ describe.skipIf(!available.ok)(`fetchDelta()${available.ok ? '' : ` (${available
         },
       };
       const cutting = cutWhen(partOf(site, delta), [1, delta.bytes / 2], () => proxy.cut(), watched.signal);
-      const sent = await fetch(delta, shared, {rate: delta.bytes});
+      const sent = await fetch(delta, shared, {rate: () => delta.bytes});
       watched.abort();
       await cutting;
       expect(sent.kind).toBe('staged');
@@ -129,7 +129,7 @@ describe.skipIf(!available.ok)(`fetchDelta()${available.ok ? '' : ` (${available
     };
     const watched = new AbortController();
     const cutting = cutWhen(part, [1], () => dying.abort(), watched.signal);
-    await expect(fetch(delta, shared, {host: site.appOver(link), rate: delta.bytes / 3})).rejects.toBeInstanceOf(Error);
+    await expect(fetch(delta, shared, {host: site.appOver(link), rate: () => delta.bytes / 3})).rejects.toBeInstanceOf(Error);
     watched.abort();
     await cutting;
     expect((await stat(part)).size).toBeGreaterThan(0);

@@ -5,8 +5,8 @@ import {boundTransfer} from './transfer-bound.js';
 
 export interface FetchOptions extends SendOptions {
   readonly shared: SharedDelta;
-  /** Most bytes per second; as fast as it goes where it is left out. */
-  readonly rate?: number;
+  /** Most bytes per second, asked before each try; as fast as it goes where it says nothing. */
+  readonly rate?: () => number | undefined;
   /** What else to do when this host cannot fetch; `why` is one line. */
   readonly otherwise: (why: string) => Promise<Sent>;
 }
@@ -30,7 +30,7 @@ export async function fetchDelta(options: FetchOptions): Promise<Sent> {
   const resumedBytes = offset;
   for (let vain = 0; offset < delta.bytes; ) {
     onProgress(offset);
-    const config = writeConfig(await shared.presign(addressSeconds), rate);
+    const config = writeConfig(await shared.presign(addressSeconds), rate?.());
     const before: number = offset;
     const got = await tryFetch(() => host.stageFetch(request, before, config, {idleMs: usualStallMs, totalMs}));
     if (got === delta.bytes) break;

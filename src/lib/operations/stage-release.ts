@@ -1,3 +1,4 @@
+import {FetchShares} from '../delivery/fetch-shares.js';
 import {RateShaper} from '../delivery/rate-shaper.js';
 import {type SendOptions, type Sent, sendDelta} from '../delivery/send-delta.js';
 import {boundTransfer} from '../delivery/transfer-bound.js';
@@ -5,15 +6,12 @@ import {createTransferMeter} from '../delivery/transfer-meter.js';
 import type {Problem} from '../errors/drover-error.js';
 import {fanOut, type Outcome} from '../fanout/fan-out.js';
 import type {StageRequest} from '../host/host-app.js';
-import type {HostState} from '../host/host-state.js';
 import {VerbError} from '../host/verb-call.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
-import {canEncode, type Encoding} from '../snapshot/delta-encoding.js';
-import type {SnapshotId} from '../snapshot/manifest.js';
-import type {Store} from '../snapshot/store.js';
 import {BucketShelf} from './bucket-shelf.js';
 import {DeltaShelf, type DeltaWish} from './delta-shelf.js';
+import {chooseWishes, plainWish, releaseFor, type WishOptions} from './delta-wishes.js';
 import {runStep, useHost} from './on-host.js';
 import {agreeOnEncoding, RelayDesk} from './relay-desk.js';
 import type {World} from './world.js';
@@ -26,14 +24,8 @@ export interface StageResult {
   readonly problem?: Problem;
 }
 
-export interface StageOptions {
+export interface StageOptions extends WishOptions {
   readonly app: App;
-  readonly store: Store;
-  readonly snapshot: string;
-  /** Host -> its part of the snapshot, where content is shared out. */
-  readonly parts?: ReadonlyMap<string, string>;
-  readonly hosts: readonly Host[];
-  readonly states: ReadonlyMap<string, HostState>;
   /** Left on each host that lacks the snapshot, so that any machine can resume. */
   readonly run?: StageRequest['run'];
   readonly budget?: number;
@@ -58,6 +50,8 @@ export async function stageRelease(world: World, options: StageOptions): Promise
       }).length,
   );
   const shaper = openShaper(world, app);
+  const lacking = hosts.filter(lacks);
+  const shares = new FetchShares(app.push?.rate ?? {}, world.concurrency, lacking);
   const bucket = app.push?.via === 'store' ? new BucketShelf(world, store) : undefined;
   const relays =
     app.push?.via === 'relay'
@@ -68,9 +62,8 @@ export async function stageRelease(world: World, options: StageOptions): Promise
           }),
         )
       : undefined;
-  const lacking = hosts.filter(lacks).length;
   const rate = app.push?.rate;
-  if (lacking > 0) await world.emit({kind: 'staging-started', hosts: lacking, ...(rate === undefined ? {} : {rate})});
+  if (lacking.length > 0) await world.emit({kind: 'staging-started', hosts: lacking.length, ...(rate === undefined ? {} : {rate})});
   const staging = fanOut(
     hosts,
     async (host): Promise<Sent> => {
@@ -80,10 +73,11 @@ export async function stageRelease(world: World, options: StageOptions): Promise
         host,
         shelf,
         shaper,
+        shares,
         bucket,
         relays,
         wish: wishes.get(host.name) ?? plainWish(releaseFor(options, host)),
-      });
+      }).finally(() => shares.leave(host));
     },
     {
       concurrency: world.concurrency,
@@ -135,6 +129,7 @@ async function stageHost(
     host,
     shelf,
     shaper,
+    shares,
     wish,
     bucket,
     relays,
@@ -144,6 +139,7 @@ async function stageHost(
     readonly host: Host;
     readonly shelf: DeltaShelf;
     readonly shaper: RateShaper;
+    readonly shares: FetchShares;
     readonly wish: DeltaWish;
     readonly bucket: BucketShelf | undefined;
     readonly relays: RelayDesk | undefined;
@@ -172,10 +168,9 @@ async function stageHost(
         }),
         shape: (source) => shaper.shape(source, host),
       };
-      const rate = app.push?.rate?.host;
       return bucket === undefined
         ? sendDelta(options)
-        : bucket.bring(states.get(host.name), {...options, ...(rate === undefined ? {} : {rate})});
+        : bucket.bring(states.get(host.name), {...options, rate: () => shares.shareOf(host)});
     });
   };
   return runStep(world, {
@@ -226,31 +221,4 @@ function describeOutcome(outcome: Outcome<Host, Sent>): StageResult {
     case 'interrupted':
       return {host, kind: outcome.kind, sentBytes: 0};
   }
-}
-
-/** What a host is to have: its part, or the snapshot itself. */
-function releaseFor({snapshot, parts}: Pick<StageOptions, 'snapshot' | 'parts'>, host: Host): SnapshotId {
-  return (parts?.get(host.name) ?? snapshot) as SnapshotId;
-}
-
-function plainWish(snapshot: SnapshotId): DeltaWish {
-  return {snapshot, base: undefined, encoding: 'gzip'};
-}
-
-/**
- * What each host's delta starts from: the live release, else any complete one, that the store knows as well. And how it is compressed: by
- * zstd where both ends have it.
- */
-async function chooseWishes(options: StageOptions): Promise<ReadonlyMap<string, DeltaWish>> {
-  const {store, hosts, states} = options;
-  const known = new Set<string>([...(await store.list()), ...(await store.parts())].map((record) => record.id));
-  return new Map(
-    hosts.map((host) => {
-      const state = states.get(host.name);
-      const snapshot = releaseFor(options, host);
-      const held = [state?.live, ...(state?.releases ?? [])].filter((id): id is SnapshotId => id !== undefined && id !== snapshot);
-      const encoding: Encoding = state?.tools.has('zstd') === true && canEncode('zstd') ? 'zstd' : 'gzip';
-      return [host.name, {snapshot, base: held.find((id) => known.has(id) && state?.releases.includes(id)), encoding}];
-    }),
-  );
 }
