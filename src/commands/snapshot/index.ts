@@ -30,7 +30,7 @@ Exit status: 0 taken; 3 the tree cannot be reproduced; 4 it differs too much fro
     source: Flags.string({description: "this tree instead of the app's source"}),
     'from-tar': Flags.string({description: "this archive, or - for standard input, instead of the app's source", helpValue: 'FILE'}),
     'allow-empty': Flags.boolean({description: 'an empty tree is meant'}),
-    'size-changed': Flags.boolean({description: 'a change of more than half in files or bytes since the last one is meant'}),
+    'size-changed': Flags.boolean({description: 'a change of more than half, and of 20 files or 1 MiB, since the last one is meant'}),
     strict: Flags.boolean({description: 'refuse what is otherwise a warning'}),
   };
 

@@ -3,10 +3,12 @@ import type {SnapshotRecord} from './store.js';
 import type {WalkedTree} from './walked-tree.js';
 
 const tolerance = 0.5;
+/** A change of fewer files, or bytes, is never out of proportion: a page or two that come or go in a small tree. */
+const smallChange = {files: 20, bytes: 1024 * 1024} as const;
 
 /**
- * Refuses a tree that has shrunk or grown by more than half, in files or in bytes, since the app's last snapshot: a build that went wrong looks
- * like this. `records` newest first, of any app.
+ * Refuses a tree that has shrunk or grown by more than half, and by at least 20 files or 1 MiB, since the app's last snapshot: a build that went
+ * wrong looks like this. One that has become empty is out of proportion whatever it was. `records` newest first, of any app.
  */
 export function refuseSizeChange({entries}: WalkedTree, app: string, records: readonly SnapshotRecord[]): void {
   const last = records.find((record) => record.app === app);
@@ -29,8 +31,9 @@ export function refuseSizeChange({entries}: WalkedTree, app: string, records: re
   });
 }
 
-function describeChange(what: string, before: number, after: number): string | undefined {
-  if (before === after || Math.abs(after - before) <= before * tolerance) return undefined;
+function describeChange(what: keyof typeof smallChange, before: number, after: number): string | undefined {
+  const change = Math.abs(after - before);
+  if (change <= before * tolerance || (after > 0 && change < smallChange[what])) return undefined;
   const show = (count: number): string => count.toLocaleString('en-US');
   const percent = before === 0 ? '' : ` (${after > before ? '+' : ''}${Math.round(((after - before) / before) * 100)} %)`;
   return `${show(before)} to ${show(after)} ${what}${percent}`;
