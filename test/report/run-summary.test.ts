@@ -18,6 +18,25 @@ describe('renderSummary', () => {
     await expect(text).toMatchFileSnapshot(`golden/summary-large-${columns}.txt`);
   });
 
+  it('names the snapshot of hosts that serve parts of it, and the part where it is one', () => {
+    const {events, at} = createRecorder();
+    const [snapshot, before] = ['9'.repeat(64), '8'.repeat(64)];
+    at(0, {kind: 'run-started', command: 'deploy', operator: 'ana', hosts: 4});
+    at(1, {kind: 'planned', digest: 'd', waves: [], boundMs: 1, snapshot});
+    for (const [host, release] of [
+      ['web1', 'a'],
+      ['web2', 'b'],
+      ['web3', 'a'],
+    ] as const)
+      at(2, {kind: 'host-ended', host, outcome: 'done', release: release.repeat(64), snapshot});
+    at(3, {kind: 'host-ended', host: 'web4', outcome: 'reverted', release: 'c'.repeat(64), snapshot: before});
+    expect(renderSummary({model: foldEvents(events), colour: false}).split('\n').slice(0, 3)).toEqual([
+      'deploy 9999999  not finished, 4 hosts, 0.0s',
+      '  done        web[1-3]  9999999 (2 parts)',
+      '  reverted    web4      8888888 (part ccccccc)',
+    ]);
+  });
+
   it('makes foreign text harmless', () => {
     const {events, at} = createRecorder();
     at(0, {kind: 'run-started', command: 'deploy', operator: 'ana', hosts: 1});

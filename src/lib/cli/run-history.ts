@@ -3,6 +3,7 @@ import {listRuns, readRun, resolveRun} from '../events/journal.js';
 import {loadProject} from '../inventory/project-file.js';
 import {renderHtml} from '../report/html-timeline.js';
 import {summarize} from '../report/json-summary.js';
+import {shortenId} from '../report/quantity.js';
 import {foldEvents} from '../report/run-model.js';
 import {renderSummary} from '../report/summary.js';
 import {renderTable} from '../report/table.js';
@@ -23,15 +24,17 @@ export async function listHistory(limit: number, env: NodeJS.ProcessEnv, sharedB
       {title: 'RUN', shrinks: false},
       {title: 'COMMAND', shrinks: false},
       {title: 'APP'},
+      {title: 'SNAPSHOT', shrinks: false},
       {title: 'HOSTS', align: 'right', shrinks: false},
       {title: 'OUTCOME', shrinks: false},
       {title: 'BY'},
       {title: 'REASON'},
     ],
-    rows: runs.map(({run, started, ended}) => [
+    rows: runs.map(({run, started, planned, ended}) => [
       run,
       started?.command ?? '-',
       started?.app ?? '-',
+      shortenId(started?.snapshot ?? planned?.snapshot ?? '-'),
       String(started?.hosts ?? '-'),
       ended?.outcome ?? 'unfinished',
       started?.operator ?? '-',
@@ -40,10 +43,11 @@ export async function listHistory(limit: number, env: NodeJS.ProcessEnv, sharedB
     colour: terminal.outColour,
     ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
   });
-  const json = runs.map(({run, started, ended}) => ({
+  const json = runs.map(({run, started, planned, ended}) => ({
     run,
     command: started?.command ?? null,
     app: started?.app ?? null,
+    snapshot: started?.snapshot ?? planned?.snapshot ?? null,
     startedAt: started?.at ?? null,
     operator: started?.operator ?? null,
     outcome: ended?.outcome ?? 'unfinished',

@@ -50,13 +50,17 @@ export type Happening =
       readonly hosts: number;
       readonly reason?: string;
     }
-  /** What will happen, before any host is changed. `boundMs` is the worst case; `instant` (ISO 8601, UTC) when the first wave of a timed deploy switches. */
+  /**
+   * What will happen, before any host is changed. `boundMs` is the worst case; `instant` (ISO 8601, UTC) when the first wave of a timed deploy switches;
+   * `snapshot` what all hosts are to serve, or parts of it.
+   */
   | {
       readonly kind: 'planned';
       readonly digest: string;
       readonly waves: readonly WavePlan[];
       readonly boundMs: number;
       readonly instant?: string;
+      readonly snapshot?: string;
     }
   /** All hosts are prepared, and nothing happens until then (ISO 8601, UTC). */
   | {readonly kind: 'waiting'; readonly until: string}
@@ -114,11 +118,13 @@ export type Happening =
       readonly bytes: number;
       readonly hosts: number;
     }
+  /** `release` is live there now; `snapshot` is what it is a part of, where content is shared out. */
   | {
       readonly kind: 'host-ended';
       readonly host: string;
       readonly outcome: HostOutcome;
       readonly release?: string;
+      readonly snapshot?: string;
       readonly code?: ErrorCode;
       readonly why?: string;
     }

@@ -8,6 +8,8 @@ import {mustBeDurable} from './mutation.js';
 import {isRunId, parseRunId} from './run-id.js';
 
 const endBytes = 65_536;
+/** A plan comes after every host was read, which thousands of hosts fill with this. */
+const headBytes = 1024 * 1024;
 
 /** What `readRun` found. `torn`: the last record was cut while being written and is left out. */
 export interface RecordedRun {
@@ -17,11 +19,12 @@ export interface RecordedRun {
   readonly torn: boolean;
 }
 
-/** The two ends of a run's journal: enough for a list. A run without `ended` is going on, or its controller died. */
+/** The two ends of a run's journal, and its plan: enough for a list. A run without `ended` is going on, or its controller died. */
 export interface RunEntry {
   readonly run: string;
   readonly file: string;
   readonly started?: DroverEvent & {readonly kind: 'run-started'};
+  readonly planned?: DroverEvent & {readonly kind: 'planned'};
   readonly ended?: DroverEvent & {readonly kind: 'run-ended'};
 }
 
@@ -163,11 +166,11 @@ export async function readRun(stateDir: string, run: string): Promise<RecordedRu
   return {run, file, ...parseEventLines(text, file)};
 }
 
-async function readEnds(file: string): Promise<{readonly first?: DroverEvent; readonly last?: DroverEvent}> {
+async function readEnds(file: string): Promise<{readonly first?: DroverEvent; readonly plan?: DroverEvent; readonly last?: DroverEvent}> {
   const handle = await open(file, 'r');
   try {
     const {size} = await handle.stat();
-    const head = await handle.read(Buffer.alloc(Math.min(size, endBytes)), 0, undefined, 0);
+    const head = await handle.read(Buffer.alloc(Math.min(size, headBytes)), 0, undefined, 0);
     const tail = await handle.read(Buffer.alloc(Math.min(size, endBytes)), 0, undefined, Math.max(0, size - endBytes));
     const firstLines = head.buffer.toString('utf8', 0, head.bytesRead).split('\n');
     const lastLines = tail.buffer.toString('utf8', 0, tail.bytesRead).split('\n');
@@ -175,6 +178,7 @@ async function readEnds(file: string): Promise<{readonly first?: DroverEvent; re
       line === undefined || line === '' ? undefined : parseEventLines(`${line}\n`, file).events[0];
     return {
       first: firstLines.length > 1 ? parse(firstLines[0]) : undefined,
+      plan: parse(firstLines.slice(0, -1).find((line) => line.includes('"kind":"planned"'))),
       last: lastLines.length > 1 ? parse(lastLines.at(-2)) : undefined,
     };
   } finally {
@@ -197,11 +201,12 @@ export async function listRuns(stateDir: string): Promise<readonly RunEntry[]> {
   const entries: RunEntry[] = [];
   for (const run of names.filter(isRunId).sort().reverse()) {
     const file = locateJournal(stateDir, run);
-    const {first, last} = await readEnds(file).catch(() => ({first: undefined, last: undefined}));
+    const {first, plan, last} = await readEnds(file).catch(() => ({first: undefined, plan: undefined, last: undefined}));
     entries.push({
       run,
       file,
       ...(first?.kind === 'run-started' ? {started: first} : {}),
+      ...(plan?.kind === 'planned' ? {planned: plan} : {}),
       ...(last?.kind === 'run-ended' ? {ended: last} : {}),
     });
   }

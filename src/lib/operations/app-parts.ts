@@ -85,14 +85,17 @@ export function listIds(cut: CutApp): ReadonlyMap<string, string> {
   return new Map([...cut.parts].map(([host, part]) => [host, part.manifest.id]));
 }
 
-/** Links that lead into what their hosts do not hold. */
-export async function warnOfDangling(world: Pick<World, 'emit'>, cut: CutApp | undefined): Promise<void> {
-  const paths = [...new Set([...(cut?.parts.values() ?? [])].flatMap((part) => part.dangling))];
-  const [first] = paths;
-  if (first === undefined) return;
-  const more = paths.length === 1 ? '' : ` and ${paths.length - 1} more`;
+const linksNamed = 3;
+
+/** One warning for all links that lead into what their hosts do not hold, with the first of them by name. */
+export async function warnOfDangling(world: Pick<World, 'emit'>, app: App, parts: Iterable<Pick<Part, 'dangling'>>): Promise<void> {
+  const paths = [...new Set([...parts].flatMap((part) => part.dangling))].sort();
+  if (paths.length === 0) return;
+  const named = paths.slice(0, linksNamed).map((link) => JSON.stringify(link));
+  if (paths.length > linksNamed) named.push(`${paths.length - linksNamed} more`);
+  const [links, lead] = paths.length === 1 ? ['link', 'leads'] : ['links', 'lead'];
   await world.emit({
     kind: 'warning',
-    message: `link ${JSON.stringify(first)}${more} will lead nowhere on hosts that do not hold its target`,
+    message: `${links} ${named.join(', ')} ${lead} into another partition, and nowhere on hosts that do not hold it; give link and target one rule in apps.${app.name}.partitions, or copy the target`,
   });
 }

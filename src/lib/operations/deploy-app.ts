@@ -8,6 +8,7 @@ import type {Store} from '../snapshot/store.js';
 import type {Balancer, Rotation} from '../traffic/balancer.js';
 import {cutApp, listIds, warnOfDangling} from './app-parts.js';
 import {chooseSnapshot} from './choose-snapshot.js';
+import {namingParts} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
 import {planParts} from './plan-holders.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
@@ -79,7 +80,7 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   if (at !== undefined) await refuseClocks(world, app, hosts, at.clockBoundMs);
   const rotation = await balancer.read(hosts, world.signal);
   const cut = await cutApp({inventory: world.inventory, app, store, snapshot: snapshot as SnapshotId, signal: world.signal});
-  await warnOfDangling(world, cut);
+  await warnOfDangling(world, app, cut?.parts.values() ?? []);
   const releaseFor = (host: Host): string => cut?.parts.get(host.name)?.manifest.id ?? snapshot;
   const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), releaseFor(host), rotation, host.name));
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
@@ -96,7 +97,8 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
   const plan = at === undefined ? untimed : timePlan(untimed, app, at, countSilos(hostsOfApp(world.inventory, app)));
   const budget = plan.at === undefined ? plan.budget : 0;
   await announcePlan(world, plan, app, snapshot);
-  for (const host of converged) await world.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', release: releaseFor(host)});
+  const naming = namingParts(world, fleet.states, cut === undefined ? undefined : {snapshot, releases: [...listIds(cut).values()]});
+  for (const host of converged) await naming.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', release: releaseFor(host)});
   if (plan.hosts.length > 0 && !(await approve(plan))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
@@ -128,7 +130,7 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
     const parts = reached.map((host) => ({host, part: releaseFor(host)}));
     await noteParts(world, {app, snapshot, run: world.run, states: fleet.states, parts});
   }
-  return runRollout(world, {app, plan, balancer, unusable, startedMs, protect: [snapshot]});
+  return runRollout(naming, {app, plan, balancer, unusable, startedMs, protect: [snapshot]});
 }
 
 /** Hosts of each silo. */

@@ -1,4 +1,6 @@
+import type {Emit} from '../events/event.js';
 import type {HostState} from '../host/host-state.js';
+import type {World} from './world.js';
 
 /** The snapshots that a release may be a part of, newest last; its own where the host knows of none. */
 export function snapshotsOf(state: HostState, release: string): readonly {readonly snapshot: string; readonly run: string}[] {
@@ -32,6 +34,36 @@ export function nameSnapshots(states: ReadonlyMap<string, HostState>): ReadonlyM
     );
   }
   return named;
+}
+
+/** What each live release is a part of, where hosts say so; `planned` are parts of the snapshot of a run. */
+function nameParts(
+  states: ReadonlyMap<string, HostState>,
+  planned: {readonly snapshot: string; readonly releases: readonly string[]} | undefined,
+): ReadonlyMap<string, string> {
+  const parts = new Map<string, string>();
+  for (const [host, snapshot] of nameSnapshots(states)) {
+    const state = states.get(host);
+    if (state?.live !== undefined && state.parts.has(state.live)) parts.set(state.live, snapshot);
+  }
+  for (const release of planned?.releases ?? []) if (planned !== undefined) parts.set(release, planned.snapshot);
+  return parts;
+}
+
+/** The same world, in which events that tell of a live part also tell of its snapshot. */
+export function namingParts(
+  world: World,
+  states: ReadonlyMap<string, HostState>,
+  planned: {readonly snapshot: string; readonly releases: readonly string[]} | undefined,
+): World {
+  const parts = nameParts(states, planned);
+  if (parts.size === 0) return world;
+  const emit: Emit = (happening) => {
+    if (happening.kind !== 'host-ended' || happening.release === undefined) return world.emit(happening);
+    const snapshot = parts.get(happening.release);
+    return world.emit(snapshot === undefined ? happening : {...happening, snapshot});
+  };
+  return {...world, emit};
 }
 
 /** What a report says besides the live release: the snapshot that it is a part of, and nothing where there are no parts. */

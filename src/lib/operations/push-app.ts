@@ -5,6 +5,7 @@ import type {SnapshotId} from '../snapshot/manifest.js';
 import type {Store} from '../snapshot/store.js';
 import {cutApp, listIds, warnOfDangling} from './app-parts.js';
 import {chooseSnapshot} from './choose-snapshot.js';
+import {namingParts} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
 import {type PushPlan, renderPlan} from './plan-text.js';
 import {findUnfit, readFleet} from './read-fleet.js';
@@ -56,7 +57,7 @@ export async function stageEverywhere(
   const [unfit, ...more] = findUnfit(fleet);
   if (unfit !== undefined) throw new DroverError(unfit, ...more);
   const cut = await cutApp({inventory: world.inventory, app, store, snapshot: snapshot as SnapshotId, signal: world.signal});
-  await warnOfDangling(world, cut);
+  await warnOfDangling(world, app, cut?.parts.values() ?? []);
   const releaseFor = (host: Host): string => cut?.parts.get(host.name)?.manifest.id ?? snapshot;
   const reachable = hosts.filter((host) => fleet.states.has(host.name));
   const results = await stageRelease(world, {
@@ -73,11 +74,12 @@ export async function stageEverywhere(
     const parts = arrived.map(({host}) => ({host, part: releaseFor(host)}));
     await noteParts(world, {app, snapshot, run: plan.run, states: fleet.states, parts});
   }
+  const naming = namingParts(world, fleet.states, cut === undefined ? undefined : {snapshot, releases: [...listIds(cut).values()]});
   for (const host of hosts) {
     const result = results.find((each) => each.host === host);
     const problem = result?.problem ?? fleet.problems.get(host.name);
     if (result?.kind === 'unchanged' || result?.kind === 'staged') {
-      await world.emit({
+      await naming.emit({
         kind: 'host-ended',
         host: host.name,
         outcome: result.kind === 'staged' ? 'done' : 'unchanged',

@@ -6,6 +6,7 @@ import type {RolloutPlan} from '../rollout/plan.js';
 import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {refuseBalancer, refuseLeased} from './deploy-app.js';
+import {namingParts} from './name-snapshots.js';
 import {useHost} from './on-host.js';
 import {planRest} from './plan-rest.js';
 import {hostsOfApp} from './plan-rollout.js';
@@ -77,7 +78,9 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
       for (const result of staged) if (result.problem !== undefined) unusable.set(result.host.name, result.problem);
     }
   }
-  return runRollout(world, {
+  const {snapshot} = plan;
+  const planned = snapshot === undefined ? undefined : {snapshot, releases: plan.hosts.map(({to}) => to)};
+  return runRollout(namingParts(world, fleet.states, planned), {
     app,
     plan: rest,
     kept: renderPlan(plan),

@@ -8,6 +8,7 @@ import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {assignApp} from './app-parts.js';
 import {orderHosts, refuseBalancer, refuseLeased} from './deploy-app.js';
+import {namingParts} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
 import {runStep, useHost} from './on-host.js';
 import {planParts} from './plan-holders.js';
@@ -94,9 +95,10 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   });
   const ids = new Set(moving.map((each) => each.to));
   await announcePlan(world, plan, app, snapshot ?? (ids.size === 1 ? [...ids][0] : undefined));
+  const naming = namingParts(world, fleet.states, snapshot === undefined ? undefined : {snapshot, releases: [...ids]});
   for (const {host, target} of targets) {
     if (target.kind === 'unchanged')
-      await world.emit({
+      await naming.emit({
         kind: 'host-ended',
         host: host.name,
         outcome: 'unchanged',
@@ -117,7 +119,7 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   for (const problem of fleet.problems.values()) {
     await world.emit({kind: 'host-ended', host: problem.host ?? '', outcome: 'skipped', code: problem.code, why: problem.message});
   }
-  return runRollout(world, {app, plan, balancer, unusable: new Map(), startedMs, protect: [...ids], debt: fleet.problems.size});
+  return runRollout(naming, {app, plan, balancer, unusable: new Map(), startedMs, protect: [...ids], debt: fleet.problems.size});
 }
 
 type Target =

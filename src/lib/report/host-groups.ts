@@ -1,6 +1,6 @@
 import {judgeHost} from './host-ending.js';
 import type {Paint} from './palette.js';
-import {shortenId} from './quantity.js';
+import {formatCount, shortenId} from './quantity.js';
 import type {HostRecord, RunModel} from './run-model.js';
 
 /** How hosts ended, in the words and the order of a report. */
@@ -30,22 +30,30 @@ function labelHost(record: HostRecord): HostGroup['label'] {
   return outcome;
 }
 
-function detailHost({release, code, why}: HostRecord): string {
-  const reason = [code, why].filter((part) => part !== undefined).join(': ');
-  const live = release === undefined ? '' : shortenId(release);
-  return [live, reason].filter((part) => part !== '').join('  ');
+/** `9c21f0a7b311 (part 3f07…)` where a host serves a part of a snapshot; hosts with other parts of the same are alike. */
+function describeRelease(snapshot: string | undefined, releases: ReadonlySet<string>): string {
+  const [release] = releases;
+  if (release === undefined) return '';
+  if (snapshot === undefined || (releases.size === 1 && release === snapshot)) return shortenId(release);
+  return `${shortenId(snapshot)} (${releases.size === 1 ? `part ${shortenId(release)}` : formatCount(releases.size, 'part')})`;
 }
 
 /** Hosts with the same ending, release and reason together; good endings first, then in order of appearance. */
 export function groupHosts(model: RunModel): readonly HostGroup[] {
-  const groups = new Map<string, HostGroup>();
+  const found = new Map<string, {record: HostRecord; hosts: string[]; releases: Set<string>}>();
   for (const record of model.hosts.values()) {
-    const label = labelHost(record);
-    const detail = detailHost(record);
-    const key = JSON.stringify([label, detail]);
-    const group = groups.get(key) ?? {label, paint: paints[label], hosts: [], detail};
-    groups.set(key, group);
+    const {release, snapshot, code, why} = record;
+    const key = JSON.stringify([labelHost(record), snapshot ?? release, code, why]);
+    const group = found.get(key) ?? {record, hosts: [], releases: new Set()};
+    found.set(key, group);
     group.hosts.push(record.host);
+    if (release !== undefined) group.releases.add(release);
   }
-  return [...groups.values()].sort((one, other) => labels.indexOf(one.label) - labels.indexOf(other.label));
+  const groups = [...found.values()].map(({record, hosts, releases}): HostGroup => {
+    const label = labelHost(record);
+    const reason = [record.code, record.why].filter((part) => part !== undefined).join(': ');
+    const detail = [describeRelease(record.snapshot, releases), reason].filter((part) => part !== '').join('  ');
+    return {label, paint: paints[label], hosts, detail};
+  });
+  return groups.sort((one, other) => labels.indexOf(one.label) - labels.indexOf(other.label));
 }

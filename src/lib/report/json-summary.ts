@@ -61,6 +61,8 @@ export interface HostSummary {
   readonly reached: boolean;
   /** What is live there now, as far as the run knows. */
   readonly release: string | null;
+  /** What the release is a part of, where content is shared out. */
+  readonly snapshot: string | null;
   readonly code: ErrorCode | null;
   readonly why: string | null;
   /** What it took, from wherever. */
@@ -89,6 +91,7 @@ function summarizeHost(record: HostRecord): HostSummary {
     silo: record.silo ?? null,
     ...judgeHost(record),
     release: record.release ?? null,
+    snapshot: record.snapshot ?? null,
     code: record.code ?? null,
     why: record.why ?? null,
     sentBytes: record.sentBytes,

@@ -27,6 +27,8 @@ export interface HostRecord {
   outcome?: HostOutcome;
   endedMs?: number;
   release?: string;
+  /** What the release is a part of. */
+  snapshot?: string;
   code?: ErrorCode;
   why?: string;
   warmed?: DroverEvent & {readonly kind: 'warmed'};
@@ -143,6 +145,7 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
       return;
     case 'planned':
       Object.assign(model, {planDigest: event.digest, boundMs: event.boundMs, instant: event.instant});
+      if (event.snapshot !== undefined) model.snapshot = event.snapshot;
       planWaves(model, event.waves);
       return;
     case 'waiting':
@@ -183,8 +186,8 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
       model.deltas.push(event);
       return;
     case 'host-ended': {
-      const {outcome, release, code, why} = event;
-      Object.assign(touchHost(model, event.host), {outcome, release, code, why, endedMs: atMs});
+      const {outcome, release, snapshot, code, why} = event;
+      Object.assign(touchHost(model, event.host), {outcome, release, snapshot, code, why, endedMs: atMs});
       return;
     }
     case 'warmed':
