@@ -68,6 +68,7 @@ export class RelayFleet {
       toolsOf: (host) => this.tools.get(host.name) ?? new Set(['ssh', 'sshd']),
       port: 0,
       shape: (source) => source,
+      rateOf: () => undefined,
       use: (host, action) => action(this.member(host.name).app),
       now: () => performance.now(),
       random: () => 0,

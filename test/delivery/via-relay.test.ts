@@ -32,6 +32,18 @@ describe.skipIf(sshdMissing !== undefined)('via a relay', {timeout: 120_000}, ()
     expect(await fleet.bringAll(fleet.open())).toMatchObject({web2: {kind: 'unchanged'}});
   });
 
+  it('tells each peer its share of the limits when it begins', async () => {
+    fleet = await RelayFleet.make(3);
+    const asked: string[] = [];
+    const rateOf = ({name}: {name: string}): number => {
+      asked.push(name);
+      return fleet.delta.bytes;
+    };
+    await fleet.bringAll(fleet.open({rateOf}));
+    await fleet.verifyAll();
+    expect(asked.sort()).toEqual(['web2', 'web3']);
+  });
+
   it('B26 T18: strikes a relay off that lies, keeps what was proved, and takes another', async () => {
     fleet = await RelayFleet.make(3);
     const {site, app} = fleet.member('web2');

@@ -109,6 +109,16 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
     expect(processesOf(relay.folder)).toEqual([]);
   });
 
+  it('takes a delta no faster than it was told, byte for byte', async () => {
+    await serve();
+    const seen: number[] = [];
+    await pull({rate: Math.ceil(delta.bytes / 4), onProgress: (bytes) => seen.push(bytes)});
+    // As fast as it goes, it would be here before the first look at it.
+    expect(seen.some((bytes) => bytes > 0 && bytes < delta.bytes)).toBe(true);
+    await peer.app.stageCommit(request, {});
+    await peer.app.verify(id);
+  });
+
   it('T19 T25: gives nothing but the delta to whoever holds the key of a peer: no shell, no file, no forwarding', async () => {
     await serve();
     const whole = await ask([], `${token} 0`);

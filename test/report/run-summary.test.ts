@@ -30,7 +30,11 @@ describe('renderSummary', () => {
     ] as const)
       at(2, {kind: 'host-ended', host, outcome: 'done', release: release.repeat(64), snapshot});
     at(3, {kind: 'host-ended', host: 'web4', outcome: 'reverted', release: 'c'.repeat(64), snapshot: before});
-    expect(renderSummary({model: foldEvents(events), colour: false}).split('\n').slice(0, 3)).toEqual([
+    expect(
+      renderSummary({model: foldEvents(events), colour: false})
+        .split('\n')
+        .slice(0, 3),
+    ).toEqual([
       'deploy 9999999  not finished, 4 hosts, 0.0s',
       '  done        web[1-3]  9999999 (2 parts)',
       '  reverted    web4      8888888 (part ccccccc)',

@@ -78,7 +78,11 @@ export class RelayService {
   }
 
   /** Lets one peer fetch what it lacks of the part. Throws `VerbError`: `no-relay` and `lying-relay` are this relay's fault. */
-  async feed(on: HostApp, part: OpenPart, options: {readonly now: () => number; onProgress: (haveBytes: number) => void}): Promise<void> {
+  async feed(
+    on: HostApp,
+    part: OpenPart,
+    options: {readonly now: () => number; readonly rate?: number | undefined; onProgress: (haveBytes: number) => void},
+  ): Promise<void> {
     const peer = on.link.host;
     const clientKey = this.clientKeys.get(peer.name);
     if (clientKey === undefined) throw new Error(`${peer.name} has no key of the relay ${this.host.name}`);
@@ -93,6 +97,7 @@ export class RelayService {
         clientKey,
         offset: part.offset,
         stallSeconds,
+        ...(options.rate === undefined ? {} : {rate: options.rate}),
         onProgress: options.onProgress,
       });
     } catch (error) {

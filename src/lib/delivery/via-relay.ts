@@ -21,6 +21,8 @@ export interface SiloRelayOptions {
   readonly use: UseHost;
   /** Holds what goes from here to a host to the limits. */
   readonly shape: (source: Readable, host: Host) => Readable;
+  /** What a host may take from a relay per second. */
+  readonly rateOf: (host: Host) => number | undefined;
   readonly now: () => number;
   readonly random: () => number;
   readonly signal: AbortSignal;
@@ -114,12 +116,12 @@ export class SiloRelay {
   }
 
   private async bringFrom(relay: RelayService, on: HostApp, cargo: Cargo): Promise<Sent> {
-    const {now, onProgress} = this.options;
+    const {now, rateOf, onProgress} = this.options;
     const {host} = on.link;
     const part = await openCargo(on, cargo);
     if (part === 'staged') return {kind: 'unchanged'};
     if (part.offset < cargo.delta.bytes) {
-      await relay.feed(on, part, {now, onProgress: (bytes) => onProgress(host, bytes, relay.host)});
+      await relay.feed(on, part, {now, rate: rateOf(host), onProgress: (bytes) => onProgress(host, bytes, relay.host)});
       onProgress(host, cargo.delta.bytes, relay.host);
       await this.tell('struck off as relay');
     }

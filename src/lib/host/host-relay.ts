@@ -26,6 +26,8 @@ export interface PullRequest extends RelayPart, RelayDoor {
   readonly clientKey: string;
   /** Proved bytes that are here already. */
   readonly offset: number;
+  /** Bytes per second at most, in the mean. */
+  readonly rate?: number;
   /** No byte for this long means that the relay hangs. */
   readonly stallSeconds: number;
   readonly onProgress: (haveBytes: number) => void;
@@ -77,10 +79,22 @@ export class HostRelay {
    * and is gone.
    */
   async pull(request: PullRequest): Promise<void> {
-    const {part, bytes, digest, offset, token, address, port, user, hostKey, clientKey, stallSeconds, onProgress} = request;
+    const {part, bytes, digest, offset, token, address, port, user, hostKey, clientKey, stallSeconds, rate, onProgress} = request;
     await callVerb(this.link, {
       verb: 'relay-pull',
-      values: {root: this.root, part, bytes, digest, offset, token, address, port, user, seconds: stallSeconds},
+      values: {
+        root: this.root,
+        part,
+        bytes,
+        digest,
+        offset,
+        token,
+        address,
+        port,
+        user,
+        seconds: stallSeconds,
+        ...(rate === undefined ? {} : {rate}),
+      },
       payload: `${hostKey}\n${clientKey}`,
       signal: this.signal,
       idleTimeoutMs: 60_000,

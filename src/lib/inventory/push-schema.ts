@@ -22,7 +22,9 @@ export const pushSchema = mapField({
     because: 'since relays do not run as root',
     examples: [20_022],
   }).optional(),
-  rate: rateSchema.meta({description: 'Limits on transfers, shared fairly; none where nothing is said'}).optional(),
+  rate: rateSchema
+    .meta({description: 'Limits on what hosts take, from here, a relay or a bucket, shared fairly; none where nothing is said'})
+    .optional(),
   retries: wholeField('retries', [0, 20], {
     description: 'How often a transfer that was cut is continued within the run',
     default: 4,

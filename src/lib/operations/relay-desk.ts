@@ -1,3 +1,4 @@
+import type {FetchShares} from '../delivery/fetch-shares.js';
 import type {RateShaper} from '../delivery/rate-shaper.js';
 import type {Sent} from '../delivery/send-delta.js';
 import {createTransferMeter} from '../delivery/transfer-meter.js';
@@ -28,6 +29,7 @@ export class RelayDesk {
     private readonly app: App,
     private readonly states: ReadonlyMap<string, HostState>,
     private readonly shaper: RateShaper,
+    private readonly shares: FetchShares,
     /** The hosts that get one delta. */
     private readonly hostsOf: (delta: Delta) => readonly Host[],
   ) {}
@@ -47,7 +49,7 @@ export class RelayDesk {
   }
 
   private async open(silo: string, everyone: readonly Host[], bytes: number): Promise<SiloRelay> {
-    const {world, app, states, shaper} = this;
+    const {world, app, states, shaper, shares} = this;
     const hosts = everyone.filter((host) => host.silo === silo);
     const toolsOf = (host: Host): ReadonlySet<string> => states.get(host.name)?.tools ?? new Set();
     const lacking = hosts.length < 2 ? undefined : describeUnequipped(hosts, toolsOf);
@@ -69,6 +71,7 @@ export class RelayDesk {
       port: app.push?.relayPort ?? 0,
       use: (host, action) => useHost(world, host, app, action),
       shape: (source, host) => shaper.shape(source, host),
+      rateOf: (host) => shares.shareOf(host),
       now: world.now,
       random: world.random,
       signal: world.signal,

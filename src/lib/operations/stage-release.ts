@@ -55,7 +55,7 @@ export async function stageRelease(world: World, options: StageOptions): Promise
   const bucket = app.push?.via === 'store' ? new BucketShelf(world, store) : undefined;
   const relays =
     app.push?.via === 'relay'
-      ? new RelayDesk(world, app, states, shaper, ({snapshot, base, encoding}) =>
+      ? new RelayDesk(world, app, states, shaper, shares, ({snapshot, base, encoding}) =>
           hosts.filter((host) => {
             const wish = wishes.get(host.name);
             return lacks(host) && wish?.snapshot === snapshot && wish.base === base && wish.encoding === encoding;

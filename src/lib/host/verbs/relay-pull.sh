@@ -1,4 +1,5 @@
 # Continues the part at `offset` from a relay, a peer of this host; what came is proved by its digest before it counts.
+# With `rate`, no more bytes a second than that are taken, in the mean.
 # The payload is the relay's public host key, in one line, and the private key that this relay lets in, which is gone with the first byte.
 [ -n "$bytes" ] && [ -n "$digest" ] && [ -n "$address" ] && [ -n "$port" ] && [ -n "$user" ] && [ -n "$token" ] && [ -n "$seconds" ] ||
   fail 19 'no size, digest, relay or time was given'
@@ -29,6 +30,31 @@ mkdir "$work" && mkfifo "$work/pipe" || fail 18 "cannot write below $state/incom
 } || fail 18 "cannot write below $state/incoming"
 unset SSH_AUTH_SOCK SSH_ASKPASS DISPLAY
 left=$((bytes - offset))
+read_centis() {
+  IFS=' .' read -r whole part_of rest </proc/uptime 2>/dev/null || { whole=$(date +%s) && part_of=0; }
+  centis=$((whole * 100 + ${part_of#0}))
+}
+# take: what is missing, and not a byte more. The size of the file tells what came, since a read from a pipe may be short.
+take() {
+  block=65536 count=1
+  if [ -n "$rate" ] && [ "$rate" -gt 0 ]; then
+    [ "$rate" -ge "$block" ] || block=$rate
+    count=$(((rate / 4 + block - 1) / block))
+    read_centis
+    begun=$centis taken=0
+    while [ $((left - taken)) -gt $((block * count)) ]; do
+      dd bs="$block" count="$count" 2>/dev/null
+      before=$taken
+      taken=$(($(size_of "$delta") - offset))
+      [ "$taken" -gt "$before" ] || return 1
+      read_centis
+      ahead=$((taken * 100 / rate - (centis - begun)))
+      [ "$ahead" -le 0 ] || sleep "$(printf '%d.%02d' "$((ahead / 100))" "$((ahead % 100))")" 2>/dev/null || sleep "$((ahead / 100 + 1))"
+    done
+    left=$((left - taken))
+  fi
+  exec head -c "$left"
+}
 (
   cd "$work" || exit 1
   exec ssh -F /dev/null -a -x -T -n -e none -p "$port" -l "$user" -i key \
@@ -42,7 +68,7 @@ client=$!
 # At most what is missing is taken, after the frame; what comes before it is the noise of rc files.
 (
   while IFS= read -r line; do
-    [ "$line" != "drover $token $offset" ] || { rm -f "$work/key" && exec head -c "$left"; }
+    [ "$line" != "drover $token $offset" ] || { rm -f "$work/key" && take && exit; }
   done
   exit 1
 ) <"$work/pipe" >>"$delta" 2>/dev/null 8>&- &
