@@ -5,7 +5,7 @@ import path from 'node:path';
 import {Readable} from 'node:stream';
 import {afterEach, describe, expect, it} from 'vitest';
 import type {Sent} from '../../src/lib/delivery/send-delta.js';
-import {relayPart} from '../../src/lib/host/host-app.js';
+import {relayPart} from '../../src/lib/host/stage-request.js';
 import {sshdMissing} from '../host/sshd.js';
 import {RelayFleet} from './relay-fleet.js';
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import fc from 'fast-check';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {type HookResult, runHookOn} from '../../src/lib/host/host-app.js';
+import {type HookResult, runHookOn} from '../../src/lib/host/host-hook.js';
 import {callVerb, findFrame} from '../../src/lib/host/verb-call.js';
 import {patiently} from './some-host.js';
 import {linkWith, type Shell, Site, shells} from './verb-site.js';

@@ -1,43 +1,13 @@
 import type {Readable} from 'node:stream';
 import {type ClockEstimate, readClock} from './clock-estimate.js';
-import {HostRelay, type RelayPart} from './host-relay.js';
+import type {Fence} from './fence.js';
+import {type HookResult, runHookOn} from './host-hook.js';
+import {HostRelay} from './host-relay.js';
 import {type HostState, parseHostState} from './host-state.js';
 import type {Link} from './link.js';
+import {type Offer, partName, type StageRequest} from './stage-request.js';
 import {type ArmedSwitch, armSwitch, type TimedMove} from './timed-switch.js';
 import {callVerb, VerbError} from './verb-call.js';
-
-/** A run's right to change a host: every change names it and the host checks it in the same critical section. */
-export interface Fence {
-  readonly run: string;
-  readonly epoch: number;
-}
-
-export interface StageRequest {
-  readonly id: string;
-  /** Release on the host that the delta starts from. */
-  readonly base: string | undefined;
-  readonly delta: {
-    readonly bytes: number;
-    readonly digest: string;
-    readonly encoding: 'gzip' | 'zstd';
-    /** Size of the archive before it was compressed; no byte more is unpacked. */
-    readonly archiveBytes: number;
-  };
-  /** Bytes that unpacking adds. */
-  readonly unpackedBytes: number;
-  readonly files: number;
-  /** Run and plan to leave on the host, so that another machine can resume; `endsHere` closes the run once the release is staged. */
-  readonly run?: {readonly id: string; readonly plan: string; readonly endsHere: boolean};
-}
-
-export type Offer = {readonly kind: 'staged'} | {readonly kind: 'part'; readonly bytes: number; readonly digest: string};
-
-export interface HookResult {
-  readonly status: number;
-  /** Set when the deadline ended it. */
-  readonly lateAfterSeconds: number | undefined;
-  readonly output: string;
-}
 
 /** One app on one host: the verbs, typed. Every method throws `VerbError`; all are safe to repeat. */
 export class HostApp {
@@ -268,52 +238,4 @@ export class HostApp {
       body,
     );
   }
-}
-
-/** A command on a host, without any app. Its exit status is a value; only a link or a host that fails throws. */
-export async function runHookOn(
-  link: Link,
-  hook: {
-    command: string;
-    seconds: number;
-    cwd: string | undefined;
-    fence?: Fence;
-    event?: string;
-    from?: string;
-    to?: string;
-    root?: string;
-    app?: string;
-    maxBytes?: number;
-    signal: AbortSignal;
-  },
-): Promise<HookResult> {
-  const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, signal} = hook;
-  const body = await callVerb(link, {
-    verb: 'hook',
-    values: {root, app, ...fence, event, from, to, cwd, seconds, max: maxBytes},
-    payload: `${command}\n`,
-    signal,
-    idleTimeoutMs: (seconds + 15) * 1000,
-    totalTimeoutMs: (seconds + 15) * 1000,
-    maxReplyBytes: (maxBytes ?? 65_536) + 1024 * 1024,
-  });
-  const status = /^hook-status (\d+)$/m.exec(body)?.[1];
-  const late = /^hook-late (\d+)$/m.exec(body)?.[1];
-  const output = body.indexOf('output\n');
-  return {
-    status: Number(status ?? 0),
-    lateAfterSeconds: late === undefined ? undefined : Number(late),
-    output: output < 0 ? '' : body.slice(output + 7),
-  };
-}
-
-/** What relays and peers call the part of a request. */
-export function relayPart(request: StageRequest): RelayPart {
-  const {bytes, digest} = request.delta;
-  return {part: partName(request), bytes, digest};
-}
-
-/** Two deltas to one snapshot, from two bases or built twice with other bytes, must never share a part. */
-function partName(request: StageRequest): string {
-  return `${request.id.slice(0, 16)}-${request.delta.digest.slice(0, 16)}`;
 }

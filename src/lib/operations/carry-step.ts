@@ -1,5 +1,5 @@
 import {DroverError, type Problem} from '../errors/drover-error.js';
-import type {Fence} from '../host/host-app.js';
+import type {Fence} from '../host/fence.js';
 import {VerbError} from '../host/verb-call.js';
 import type {Host} from '../inventory/host.js';
 import type {MoveStep} from '../rollout/plan.js';

@@ -1,5 +1,5 @@
 import type {Problem} from '../errors/drover-error.js';
-import type {Fence} from '../host/host-app.js';
+import type {Fence} from '../host/fence.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';

@@ -1,5 +1,5 @@
 import {fanOut} from '../fanout/fan-out.js';
-import {runHookOn} from '../host/host-app.js';
+import {runHookOn} from '../host/host-hook.js';
 import type {Host} from '../inventory/host.js';
 import {useLink} from './on-host.js';
 import {endRun, type RunEnd} from './run-end.js';

@@ -5,7 +5,7 @@ import {boundTransfer} from '../delivery/transfer-bound.js';
 import {createTransferMeter} from '../delivery/transfer-meter.js';
 import type {Problem} from '../errors/drover-error.js';
 import {fanOut, type Outcome} from '../fanout/fan-out.js';
-import type {StageRequest} from '../host/host-app.js';
+import type {StageRequest} from '../host/stage-request.js';
 import {VerbError} from '../host/verb-call.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';

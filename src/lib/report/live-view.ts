@@ -7,7 +7,7 @@ import {cleanText} from './foreign-text.js';
 import {createLiveScreen} from './live-screen.js';
 import {createPalette} from './palette.js';
 import {showPhase} from './phase-rows.js';
-import {formatCount, formatDuration} from './quantity.js';
+import {formatCount, formatDuration, shortenId} from './quantity.js';
 import {formatCounts, formatEndings, type Phase, RunProgress} from './run-progress.js';
 import {formatSlowTransfer, formatTransferBytes, formatTransferCounts} from './transfer-text.js';
 
@@ -18,7 +18,11 @@ const slowAfterMs = 2_000;
 const troubleLimit = 20;
 
 function nameWork(event: DroverEvent & {readonly kind: 'run-started'}): string {
-  return cleanText([event.command, event.app].filter((word) => word !== undefined).join(' '));
+  return cleanText(
+    [event.command, event.app, event.snapshot === undefined ? undefined : shortenId(event.snapshot)]
+      .filter((word) => word !== undefined)
+      .join(' '),
+  );
 }
 
 function titlePhase(phase: Phase, work: string): string {

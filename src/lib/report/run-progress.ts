@@ -84,6 +84,13 @@ export class RunProgress {
     return [...this.#running.values()].sort((one, other) => one.startedMs - other.startedMs).slice(0, count);
   }
 
+  /** How many hosts are at each step, most first. */
+  countSteps(): readonly (readonly [step: Step, hosts: number])[] {
+    const counts = new Map<Step, number>();
+    for (const {step} of this.#running.values()) counts.set(step, (counts.get(step) ?? 0) + 1);
+    return [...counts].sort(([, one], [, other]) => other - one);
+  }
+
   #begin(phase: Phase, total: number): void {
     this.phase = phase;
     this.total = total;
@@ -100,13 +107,25 @@ function listOddEndings(progress: RunProgress): string[] {
   return odd.filter((outcome) => progress.count(outcome) > 0).map((outcome) => `${progress.count(outcome)} ${outcome}`);
 }
 
-/** `36 done  12 running  1 failed  of 100  12.3 MB/s`; what did not happen is left out. */
+const stepsNamed = 3;
+
+/** ` (9 health, 3 drain)`: what the hosts in hand are at. */
+function describeSteps(progress: RunProgress): string {
+  const named = progress.countSteps().slice(0, stepsNamed);
+  return named.length === 0 ? '' : ` (${named.map(([step, hosts]) => `${hosts} ${step}`).join(', ')})`;
+}
+
+/** `36 done  12 running (9 health, 3 drain)  1 failed  of 100  12.3 MB/s`; what did not happen is left out. */
 export function formatCounts(progress: RunProgress, nowMs: number): string {
   const rate = progress.transfers.measureRate(nowMs);
   const moving = rate > 0 ? [`${formatBytes(rate)}/s`] : [];
-  return [`${progress.done} done`, `${progress.running} running`, ...listOddEndings(progress), `of ${progress.total}`, ...moving].join(
-    '  ',
-  );
+  return [
+    `${progress.done} done`,
+    `${progress.running} running${describeSteps(progress)}`,
+    ...listOddEndings(progress),
+    `of ${progress.total}`,
+    ...moving,
+  ].join('  ');
 }
 
 /** `74 done  1 reverted`: how the hosts of a phase that is over ended. */

@@ -1,0 +1,47 @@
+import type {Fence} from './fence.js';
+import type {Link} from './link.js';
+import {callVerb} from './verb-call.js';
+
+export interface HookResult {
+  readonly status: number;
+  /** Set when the deadline ended it. */
+  readonly lateAfterSeconds: number | undefined;
+  readonly output: string;
+}
+
+/** A command on a host, without any app. Its exit status is a value; only a link or a host that fails throws. */
+export async function runHookOn(
+  link: Link,
+  hook: {
+    command: string;
+    seconds: number;
+    cwd: string | undefined;
+    fence?: Fence;
+    event?: string;
+    from?: string;
+    to?: string;
+    root?: string;
+    app?: string;
+    maxBytes?: number;
+    signal: AbortSignal;
+  },
+): Promise<HookResult> {
+  const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, signal} = hook;
+  const body = await callVerb(link, {
+    verb: 'hook',
+    values: {root, app, ...fence, event, from, to, cwd, seconds, max: maxBytes},
+    payload: `${command}\n`,
+    signal,
+    idleTimeoutMs: (seconds + 15) * 1000,
+    totalTimeoutMs: (seconds + 15) * 1000,
+    maxReplyBytes: (maxBytes ?? 65_536) + 1024 * 1024,
+  });
+  const status = /^hook-status (\d+)$/m.exec(body)?.[1];
+  const late = /^hook-late (\d+)$/m.exec(body)?.[1];
+  const output = body.indexOf('output\n');
+  return {
+    status: Number(status ?? 0),
+    lateAfterSeconds: late === undefined ? undefined : Number(late),
+    output: output < 0 ? '' : body.slice(output + 7),
+  };
+}
