@@ -1,27 +1,11 @@
 import fs from 'node:fs';
-import {Readable} from 'node:stream';
 import {gzipSync} from 'node:zlib';
 import {describe, expect, it} from 'vitest';
-import {unpackTar} from '../../src/lib/snapshot/unpack-tar.js';
-import {catchProblems, describeTree, never, snap, withFolder} from './fixture.js';
-import {forgeEntry, forgePax, forgeTar, paxRecord, tarEnd} from './forge-tar.js';
+import {catchProblems, snap, withFolder} from './fixture.js';
+import {forgeEntry, forgePax, forgeTar, paxRecord} from './forge-tar.js';
 
-const limits = {maxEntries: 1000, maxBytes: 1024 * 1024};
+import {chunked, file, limits, long, octal, unpack} from './tar-fixture.js';
 
-function chunked(bytes: Buffer, size: number): Readable {
-  const pieces: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
-  return Readable.from(pieces, {objectMode: false});
-}
-
-function unpack(folder: string, bytes: Buffer, more: {chunk?: number; below?: string} = {}): Promise<readonly string[]> {
-  const {chunk = 700, ...rest} = more;
-  fs.mkdirSync(`${folder}/work/tree`, {recursive: true});
-  return unpackTar({stream: chunked(bytes, chunk), into: `${folder}/work/tree`, name: 'x.tar', limits, signal: never, ...rest});
-}
-
-const file = {name: 'f', text: 'hello'};
-const long = 'd/'.repeat(80);
 const hostile: [what: string, archive: Buffer, message: string | RegExp][] = [
   ['a path that climbs', forgeTar({name: '../evil', text: 'x'}), 'x.tar holds "../evil", which has a ".." component'],
   ['a path that climbs from inside', forgeTar({name: 'a/../../evil', text: 'x'}), 'x.tar holds "a/../../evil", which has a ".." component'],
@@ -163,10 +147,6 @@ const hostile: [what: string, archive: Buffer, message: string | RegExp][] = [
   ['a zip', Buffer.from('504b0304140000', 'hex'), 'x.tar is packed with zip'],
 ];
 
-function octal(value: number): string {
-  return `${value.toString(8).padStart(11, '0')}\0`;
-}
-
 function flipped(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
   copy[copy.length - 6] = (copy[copy.length - 6] ?? 0) ^ 1;
@@ -209,103 +189,6 @@ describe('unpackTar() refuses (T10)', () => {
       expect(error.message).toBe('"d/l" in x.tar is a link to "../../etc", outside the tree');
       expect(fs.readdirSync(`${folder}/store/sources`)).toEqual([]);
       expect(fs.readdirSync(`${folder}/store/snapshots`)).toEqual([]);
-    });
-  });
-});
-
-describe('unpackTar() takes', () => {
-  const deep = `${long}end`;
-
-  it.each<[what: string, archive: Buffer, tree: Record<string, string>]>([
-    [
-      'files with their modes, whatever the umask',
-      forgeTar({name: 'f', mode: 0o755, text: 'x'}, {name: 'g', mode: 0o400}),
-      {f: 'file 555 78', g: 'file 400 '},
-    ],
-    ['the top itself, written as ./', forgeTar({name: './', type: '5', mode: 0o755}, {name: './f', text: 'x'}), {f: 'file 444 78'}],
-    [
-      'folders without an entry of their own',
-      forgeTar({name: 'a/b/f', text: 'x'}),
-      {a: 'directory 555', 'a/b': 'directory 555', 'a/b/f': 'file 444 78'},
-    ],
-    [
-      'closed folders, whose files come after them',
-      forgeTar({name: 'd/', type: '5', mode: 0o555}, {name: 'd/f'}),
-      {d: 'directory 555', 'd/f': 'file 444 '},
-    ],
-    [
-      'links inside the tree, before what they name',
-      forgeTar({name: 'l', type: '2', target: 'f'}, file),
-      {l: 'link f', f: 'file 444 68656c6c6f'},
-    ],
-    [
-      'an empty folder, told twice',
-      forgeTar({name: 'd/', type: '5', mode: 0o755}, {name: 'd/', type: '5', mode: 0o755}),
-      {d: 'directory 555'},
-    ],
-    ['a gzip', gzipSync(forgeTar(file)), {f: 'file 444 68656c6c6f'}],
-    [
-      'a pax path and size',
-      forgeTar(forgePax(paxRecord('path', 'ü') + paxRecord('size', '5')), {name: 'x', text: 'hello', size: octal(5)}),
-      {ü: 'file 444 68656c6c6f'},
-    ],
-    ['the commit that git archive writes', forgeTar(forgePax(paxRecord('comment', 'a'.repeat(40)), 'g'), file), {f: 'file 444 68656c6c6f'}],
-    ['trailing blocks of zeros', Buffer.concat([forgeTar(file), tarEnd, tarEnd]), {f: 'file 444 68656c6c6f'}],
-  ])('%s', async (_, archive, tree) => {
-    await withFolder(async (folder) => {
-      await unpack(folder, archive);
-      expect(describeTree(`${folder}/work/tree`)).toEqual(tree);
-    });
-  });
-
-  it("GNU's long names and links", async () => {
-    await withFolder(async (folder) => {
-      const target = `${'t/'.repeat(60)}end`;
-      await unpack(
-        folder,
-        forgeTar(
-          {name: 'L', type: 'L', text: `${deep}\0`},
-          file,
-          {name: 'K', type: 'K', text: `${target}\0`},
-          {name: 'l', type: '2', target: 't'},
-        ),
-      );
-      expect(fs.readFileSync(`${folder}/work/tree/${deep}`, 'utf8')).toBe('hello');
-      expect(fs.readlinkSync(`${folder}/work/tree/l`)).toBe(target);
-    });
-  });
-
-  it('a file whose long name was cut after a slash, for what it is', async () => {
-    await withFolder(async (folder) => {
-      const cut = {name: `${'d/'.repeat(49)}d/`, magic: 'ustar  \0'};
-      await unpack(
-        folder,
-        forgeTar(
-          {name: 'L', type: 'L', text: `${cut.name}a\0`},
-          {...cut, text: forgeEntry({name: '../evil'})},
-          {name: 'L', type: 'L', text: `${cut.name}b\0`},
-          cut,
-        ),
-      );
-      expect(fs.readdirSync(folder)).toEqual(['work']);
-      expect(fs.statSync(`${folder}/work/tree/${cut.name}a`).size).toBe(512);
-      expect(fs.statSync(`${folder}/work/tree/${cut.name}b`).isFile()).toBe(true);
-    });
-  });
-
-  it('what lies below a path alone', async () => {
-    await withFolder(async (folder) => {
-      await unpack(folder, forgeTar({name: 'dist/', type: '5', mode: 0o755}, {name: 'dist/f', text: 'x'}, {name: 'district', text: 'y'}), {
-        below: 'dist',
-      });
-      expect(describeTree(`${folder}/work/tree`)).toEqual({f: 'file 444 78'});
-    });
-  });
-
-  it('files without their set-id bits, and says so', async () => {
-    await withFolder(async (folder) => {
-      expect(await unpack(folder, forgeTar({name: 'su', mode: 0o4755}))).toEqual(['the set-id bits of "su" (mode 4755) are dropped']);
-      expect(fs.statSync(`${folder}/work/tree/su`).mode & 0o7777).toBe(0o755);
     });
   });
 });

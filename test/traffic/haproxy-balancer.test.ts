@@ -1,122 +1,18 @@
-import {once} from 'node:events';
-import {mkdtemp, rm} from 'node:fs/promises';
-import {type IncomingMessage, request, type ServerResponse} from 'node:http';
-import os from 'node:os';
 import path from 'node:path';
-import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import {DroverError} from '../../src/lib/errors/drover-error.js';
-import type {Drain} from '../../src/lib/inventory/app.js';
-import type {Host} from '../../src/lib/inventory/host.js';
-import type {Balancer} from '../../src/lib/traffic/balancer.js';
+import {describe, expect, it} from 'vitest';
 import {createHaproxyBalancer} from '../../src/lib/traffic/haproxy-balancer.js';
-import {parseServersState, readServerState} from '../../src/lib/traffic/haproxy-state.js';
 import {pause} from '../../src/lib/traffic/pause.js';
-import {type HaproxyProcess, type HaproxySetup, hasHaproxy, poll, startHaproxy} from './haproxy-process.js';
+import {hasHaproxy, poll} from './haproxy-process.js';
+import {useHaproxySite} from './haproxy-site.js';
 import {linkLocally, makeHost, patiently} from './local-machine.js';
-import {serveWeb, type WebServer} from './web-server.js';
+import {serveWeb} from './web-server.js';
 
 const web1 = makeHost('web1');
 const web2 = makeHost('web2');
 const web3 = makeHost('web3');
 
 describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
-  let directory: string;
-  const webs: WebServer[] = [];
-  /** Requests that the web servers hold open, by path. */
-  const held: {request: IncomingMessage; response: ServerResponse}[] = [];
-  const running: HaproxyProcess[] = [];
-
-  beforeAll(async () => {
-    directory = await mkdtemp(path.join(os.tmpdir(), 'drover-haproxy-'));
-    for (let index = 0; index < 3; index += 1) {
-      webs.push(
-        await serveWeb((incoming, response) => {
-          if (incoming.url === '/slow') held.push({request: incoming, response});
-          else response.end(`web${index + 1}`);
-        }),
-      );
-    }
-  });
-
-  afterEach(async () => {
-    for (const {response} of held.splice(0)) response.destroy();
-    await Promise.all(running.splice(0).map((process) => process.stop()));
-  });
-
-  afterAll(async () => {
-    await Promise.all(webs.map((web) => web.stop()));
-    await rm(directory, {recursive: true, force: true});
-  });
-
-  const servers = (...names: string[]): string[] => names.map((name, index) => `server ${name} 127.0.0.1:${webs[index]?.port}`);
-
-  const start = async (setup: Partial<HaproxySetup> = {}): Promise<HaproxyProcess> => {
-    const process = await startHaproxy({directory, name: `lb${running.length + 1}`, backend: servers('web1', 'web2', 'web3'), ...setup});
-    running.push(process);
-    return process;
-  };
-
-  /** Each process is a balancer host `lb1`, `lb2`… that carries its own socket under the path of the settings. */
-  const balance = (
-    processes: readonly {readonly socket: string}[],
-    settings: Partial<Extract<Drain, {kind: 'haproxy'}>> = {},
-    admitTimeoutMs?: number,
-  ): Balancer => {
-    const balancerHosts = processes.map((_, index) => makeHost(`lb${index + 1}`));
-    return createHaproxyBalancer({
-      drain: {
-        kind: 'haproxy',
-        socket: '/run/admin.sock',
-        backend: 'app',
-        on: 'role:balancer',
-        servers: {},
-        waitMs: 10_000,
-        then: 'close',
-        ...settings,
-      },
-      balancerHosts,
-      open: async (host) => {
-        const link = linkLocally(host);
-        const socket = processes[balancerHosts.indexOf(host)]?.socket ?? '/nowhere';
-        return {...link, dial: (_target, signal) => link.dial({kind: 'unix', path: socket}, signal)};
-      },
-      sleep: pause,
-      ...(admitTimeoutMs === undefined ? {} : {admitTimeoutMs}),
-    });
-  };
-
-  const stateOf = async (process: HaproxyProcess, name: string): Promise<string | undefined> => {
-    const server = parseServersState(await process.ask('show servers state app'))?.find((candidate) => candidate.name === name);
-    return server === undefined ? undefined : readServerState(server);
-  };
-
-  /** A long poll through the balancer that is certainly with a web server when this returns. */
-  const holdSession = async (process: HaproxyProcess): Promise<{ended: Promise<unknown>; web: number}> => {
-    const before = held.length;
-    const asking = request({host: '127.0.0.1', port: process.port, path: '/slow', agent: false});
-    const ended = Promise.race([
-      once(asking, 'response').then(([response]) => (response as IncomingMessage).statusCode),
-      once(asking, 'error'),
-    ]);
-    asking.end();
-    await poll(
-      async () => held.length,
-      (count) => count > before,
-    );
-    const port = held.at(-1)?.request.socket.localPort;
-    return {ended, web: webs.findIndex((web) => web.port === port)};
-  };
-
-  const failureOf = async (work: Promise<unknown>): Promise<DroverError> => {
-    const error = await work.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    if (error instanceof DroverError) return error;
-    throw new Error(`expected a DroverError, got ${String(error)}`);
-  };
-
-  const namedHost = (index: number): Host => [web1, web2, web3][index] ?? web1;
+  const {directory, webs, held, servers, start, balance, stateOf, holdSession, failureOf, namedHost} = useHaproxySite();
 
   it('drains into maintenance on all balancers and admits again', async () => {
     const [one, two] = [await start(), await start()];
@@ -185,7 +81,7 @@ describe.skipIf(!hasHaproxy)('a balancer of real HAProxies', () => {
 
   it('G3: drains nowhere when one of two balancers does not answer', async () => {
     const one = await start();
-    const balancer = balance([one, {socket: path.join(directory, 'absent.sock')}]);
+    const balancer = balance([one, {socket: path.join(directory(), 'absent.sock')}]);
     const error = await failureOf(balancer.drain(web1, patiently));
     expect(error.code).toBe('unreachable');
     expect(await stateOf(one, 'web1')).toBe('in');

@@ -1,7 +1,7 @@
 import type {Readable} from 'node:stream';
 import {type ClockEstimate, readClock} from './clock-estimate.js';
 import type {Fence} from './fence.js';
-import {type HookResult, runHookOn} from './host-hook.js';
+import {type Hook, type HookResult, runHookOn} from './host-hook.js';
 import {HostRelay} from './host-relay.js';
 import {type HostState, parseHostState} from './host-state.js';
 import type {Link} from './link.js';
@@ -205,15 +205,7 @@ export class HostApp {
   }
 
   /** Runs an operator's command; with a fence only while the lease is ours, and `event` is journaled when it succeeded. */
-  async runHook(hook: {
-    command: string;
-    seconds: number;
-    cwd: string | undefined;
-    fence?: Fence;
-    event?: string;
-    from?: string;
-    to?: string;
-  }): Promise<HookResult> {
+  async runHook(hook: Hook): Promise<HookResult> {
     return runHookOn(this.link, {...hook, root: this.root, app: this.app, signal: this.signal});
   }
 

@@ -2,6 +2,16 @@ import type {Fence} from './fence.js';
 import type {Link} from './link.js';
 import {callVerb} from './verb-call.js';
 
+export interface Hook {
+  readonly command: string;
+  readonly seconds: number;
+  readonly cwd: string | undefined;
+  readonly fence?: Fence;
+  readonly event?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
 export interface HookResult {
   readonly status: number;
   /** Set when the deadline ended it. */
@@ -12,18 +22,11 @@ export interface HookResult {
 /** A command on a host, without any app. Its exit status is a value; only a link or a host that fails throws. */
 export async function runHookOn(
   link: Link,
-  hook: {
-    command: string;
-    seconds: number;
-    cwd: string | undefined;
-    fence?: Fence;
-    event?: string;
-    from?: string;
-    to?: string;
-    root?: string;
-    app?: string;
-    maxBytes?: number;
-    signal: AbortSignal;
+  hook: Hook & {
+    readonly root?: string;
+    readonly app?: string;
+    readonly maxBytes?: number;
+    readonly signal: AbortSignal;
   },
 ): Promise<HookResult> {
   const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, signal} = hook;
