@@ -99,6 +99,13 @@ describe('the journal', () => {
     expect((await readRun(stateDir, run)).events).toEqual([transfers[2]]);
   });
 
+  it('makes the folders above it that are missing, and names one in which nothing can be made', async () => {
+    const deep = path.join(stateDir, 'a', 'b');
+    await (await openJournal({stateDir: deep, run})).close();
+    expect((await stat(path.join(stateDir, 'a'))).mode & 0o777).toBe(0o700);
+    await expect(openJournal({stateDir: '/proc/1/a/b', run})).rejects.toMatchObject({message: expect.stringContaining('/proc/1/a/b')});
+  });
+
   it('refuses to follow a symbolic link', async () => {
     const dir = path.join(stateDir, 'runs', run);
     await mkdir(dir, {recursive: true});

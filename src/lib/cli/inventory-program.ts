@@ -1,8 +1,9 @@
 import {spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {chmod, mkdir, readFile, writeFile} from 'node:fs/promises';
+import {chmod, readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
+import {makeFolders} from '../events/make-folders.js';
 
 const timeLimitMs = 30_000;
 const sizeLimitBytes = 64 * 1024 * 1024;
@@ -25,7 +26,7 @@ export async function runTrustedProgram(program: string, trust: ProgramTrust, si
     .digest('hex');
   const record = path.join(trust.stateDir, 'trusted', createHash('sha256').update(file).digest('hex'));
   if (trust.trustNow) {
-    await mkdir(path.dirname(record), {recursive: true, mode: 0o700});
+    await makeFolders(path.dirname(record));
     await writeFile(record, `${digest} ${file}\n`, {mode: 0o600});
     await chmod(record, 0o600);
   }

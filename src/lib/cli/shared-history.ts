@@ -1,9 +1,10 @@
 import {createHash} from 'node:crypto';
-import {mkdir, readFile, writeFile} from 'node:fs/promises';
+import {readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {gunzipSync, gzipSync} from 'node:zlib';
 import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
+import {makeFolders} from '../events/make-folders.js';
 import type {Project} from '../inventory/app.js';
 import type {Bucket} from '../snapshot/bucket.js';
 import {bodyOf} from '../snapshot/bucket-exchange.js';
@@ -62,6 +63,6 @@ async function fetchRun(bucket: Bucket, name: string, folder: string, signal: Ab
       fix: 'delete it from the bucket',
     });
   }
-  await mkdir(path.dirname(file), {recursive: true, mode: 0o700});
+  await makeFolders(path.dirname(file));
   await writeFile(file, gunzipSync(packed, {maxOutputLength: maxJournalBytes}), {mode: 0o600});
 }

@@ -1,9 +1,10 @@
-import {chmod, constants, type FileHandle, mkdir, open, readdir, readFile, rmdir, unlink} from 'node:fs/promises';
+import {chmod, constants, type FileHandle, open, readdir, readFile, rmdir, unlink} from 'node:fs/promises';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import type {DroverEvent, Sink} from './event.js';
 import {formatEventLine, parseEventLines} from './event-line.js';
 import {isInterim} from './interim.js';
+import {makeFolders} from './make-folders.js';
 import {mustBeDurable} from './mutation.js';
 import {isRunId, parseRunId} from './run-id.js';
 
@@ -51,7 +52,7 @@ function refuse(file: string, reason: unknown): DroverError {
 
 /** Makes one directory readable by its owner alone, whatever the umask. */
 async function makePrivate(dir: string): Promise<void> {
-  await mkdir(dir, {recursive: true, mode: 0o700});
+  await makeFolders(dir);
   await chmod(dir, 0o700);
 }
 
@@ -93,7 +94,7 @@ export async function openJournal({
   let handle: FileHandle;
   let size: number;
   try {
-    await mkdir(stateDir, {recursive: true, mode: 0o700});
+    await makeFolders(stateDir);
     await makePrivate(path.dirname(dir));
     await makePrivate(dir);
     handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o600);

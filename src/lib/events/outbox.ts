@@ -1,10 +1,11 @@
-import {constants, mkdir, open} from 'node:fs/promises';
+import {constants, open} from 'node:fs/promises';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {DroverError} from '../errors/drover-error.js';
 import type {DroverEvent, Sink} from './event.js';
 import {formatEventLine} from './event-line.js';
 import {isInterim} from './interim.js';
+import {makeFolders} from './make-folders.js';
 
 const firstDelayMs = 100;
 const longestDelayMs = 5_000;
@@ -26,7 +27,7 @@ function count(events: number): string {
 }
 
 async function spool(file: string, events: readonly DroverEvent[]): Promise<void> {
-  await mkdir(path.dirname(file), {recursive: true, mode: 0o700});
+  await makeFolders(path.dirname(file));
   const handle = await open(file, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o600);
   try {
     await handle.chmod(0o600);
