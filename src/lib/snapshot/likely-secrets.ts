@@ -20,6 +20,8 @@ const folders: readonly (readonly [path: RegExp, what: string])[] = [
   [/(?:^|\/)\.docker\/config\.json$/, 'is a file of passwords'],
   [/(?:^|\/)\.kube\/config$/, 'is a file of passwords'],
 ];
+/** Without this no path is one of those: nearly all paths are asked one question only. */
+const oddPath = /(?:^|\/)(?:[._]|id_)|\.(?:p12|pfx|jks|keystore|kdbx|tfstate)/i;
 
 /** Every repetition is bounded: the time is linear in what is read. */
 const contents: readonly (readonly [text: RegExp, what: string])[] = [
@@ -29,6 +31,9 @@ const contents: readonly (readonly [text: RegExp, what: string])[] = [
   [/\bnpm_[A-Za-z0-9]{36}\b|:_authToken *= *(?!["']?\$)[^\s]{8}|:_password *= *(?!["']?\$)[^\s]{4}/, 'holds an npm token'],
   [/\bxox[abeoprs]-[A-Za-z0-9-]{10}|\b[rs]k_live_[A-Za-z0-9]{16}|\bAIza[0-9A-Za-z_-]{35}|\bSG\.[\w-]{22}\.[\w-]{43}/, 'holds a token'],
 ];
+/** Without this none of those is in a text. */
+const oddText =
+  /PRIVATE KEY|PuTTY-User|AGE-SECRET|AKIA|ASIA|aws_secret|gh[pousr]_|github_pat|glpat-|npm_|:_authToken|:_password|xox|k_live_|AIza|SG\./i;
 
 /** What may hold text with a token in it: settings and programs, not pages, styles and pictures. */
 const likely =
@@ -80,6 +85,7 @@ export class SecretSearch {
 }
 
 function explainName(path: string): string | undefined {
+  if (!oddPath.test(path)) return undefined;
   const name = path.slice(path.lastIndexOf('/') + 1);
   const [, what] = names.find(([pattern]) => pattern.test(name)) ?? folders.find(([pattern]) => pattern.test(path)) ?? [];
   return what;
@@ -88,5 +94,5 @@ function explainName(path: string): string | undefined {
 function explainContent({path, size}: WalkedFile, bytes: Buffer): string | undefined {
   if (size === 0 || !likely.test(path) || foreign.test(path)) return undefined;
   const text = bytes.toString('latin1', 0, headBytes);
-  return contents.find(([pattern]) => pattern.test(text))?.[1];
+  return oddText.test(text) ? contents.find(([pattern]) => pattern.test(text))?.[1] : undefined;
 }
