@@ -3,7 +3,6 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import type {Sent} from '../../src/lib/delivery/send-delta.js';
 import {VerbError} from '../../src/lib/host/verb-call.js';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
 import type {Delta} from '../../src/lib/snapshot/store.js';
@@ -12,13 +11,16 @@ import {build, type Nodes, tree, twoTrees} from '../snapshot/fixture.js';
 import {makeDyingShell} from './dying-shell.js';
 import {describeRelease, describeSource} from './release-tree.js';
 
+/** What came to a host: nothing, because it has the release, or so many bytes by the way that was opened. */
+export type Came = {readonly kind: 'unchanged'} | {readonly kind: 'staged'; readonly cameBytes: number; readonly resumedBytes: number};
+
 /** One way to bring a delta to a host, as the contract sees it. */
 export interface Way {
   /**
    * Brings `delta` to `site` through `site.link`. With `cutAfterBytes` the transfer ends without a word once the host has that many bytes of
    * the delta, counted from its start, and the promise rejects.
    */
-  send(site: Site, delta: Delta, more?: {readonly cutAfterBytes?: number}): Promise<Sent>;
+  send(site: Site, delta: Delta, more?: {readonly cutAfterBytes?: number}): Promise<Came>;
   close(): Promise<void>;
 }
 
@@ -27,9 +29,23 @@ export function partOf(site: Site, delta: Delta): string {
   return site.at('.drover', 'incoming', `${delta.snapshot.slice(0, 16)}-${delta.digest.slice(0, 16)}.delta`);
 }
 
-/** What every way to send must keep. */
-export function describeDelivery(name: string, open: () => Promise<Way>): void {
-  describe(`sending ${name}`, () => {
+/** How much is tried: so many trees, flips along the delta, and every how manyth program to be killed before. */
+interface Effort {
+  readonly trees: number;
+  readonly flips: number;
+  readonly stride: number;
+}
+
+const everything: Effort = {trees: 10, flips: 16, stride: 1};
+
+/** What every way to send must keep. All of it takes minutes: `npm run prove:delivery` tries everything, the usual run what is `usual`. */
+export function describeDelivery(
+  name: string,
+  open: () => Promise<Way>,
+  {missing, usual = {}}: {readonly missing?: string | undefined; readonly usual?: Partial<Effort>} = {},
+): void {
+  const {trees, flips, stride} = process.env.EVERY_STEP === '1' ? everything : {...everything, stride: 7, ...usual};
+  describe.skipIf(missing !== undefined)(`sending ${name}${missing === undefined ? '' : ` (${missing})`}`, () => {
     let way: Way;
     let folder: string;
     beforeAll(async () => {
@@ -37,7 +53,7 @@ export function describeDelivery(name: string, open: () => Promise<Way>): void {
       folder = await mkdtemp(path.join(tmpdir(), 'drover-delivery-'));
     });
     afterAll(async () => {
-      await way.close();
+      await way?.close();
       await rm(folder, {recursive: true, force: true});
     });
 
@@ -73,7 +89,7 @@ export function describeDelivery(name: string, open: () => Promise<Way>): void {
             await site.app.verify(id);
           }),
         ),
-        {numRuns: 10},
+        {numRuns: trees},
       );
     }, 300_000);
 
@@ -90,7 +106,7 @@ export function describeDelivery(name: string, open: () => Promise<Way>): void {
             await site.app.verify(b.id);
           }),
         ),
-        {numRuns: 10},
+        {numRuns: trees},
       );
     }, 300_000);
 
@@ -99,8 +115,8 @@ export function describeDelivery(name: string, open: () => Promise<Way>): void {
         const delta = await site.delta(undefined, await bulky(site, 'flip'));
         const good = await readFile(delta.path);
         const bad = path.join(folder, 'flipped');
-        for (let step = 0; step <= 16; step++) {
-          const at = Math.min(delta.bytes - 1, Math.floor((delta.bytes * step) / 16));
+        for (let step = 0; step <= flips; step++) {
+          const at = Math.min(delta.bytes - 1, Math.floor((delta.bytes * step) / flips));
           const bytes = Buffer.from(good);
           bytes[at] = (bytes[at] ?? 0) ^ (1 << (step % 8));
           await writeFile(bad, bytes);
@@ -138,7 +154,7 @@ export function describeDelivery(name: string, open: () => Promise<Way>): void {
         const sent = await way.send(site, delta);
         if (sent.kind !== 'staged') throw new Error('nothing was sent');
         expect(sent.resumedBytes).toBeGreaterThan(0);
-        expect(sent.sentBytes + sent.resumedBytes).toBe(delta.bytes);
+        expect(sent.cameBytes + sent.resumedBytes).toBe(delta.bytes);
         await site.app.verify(delta.snapshot);
       });
     }, 120_000);
@@ -190,9 +206,6 @@ export function describeDelivery(name: string, open: () => Promise<Way>): void {
     }, 600_000);
   });
 }
-
-/** Every program takes minutes: `npm run prove:delivery` tries them all, the usual run every seventh. */
-const stride = process.env.EVERY_STEP === '1' ? 1 : 7;
 
 /** `count` lines that hardly compress; the same for the same salt. */
 function scramble(count: number, salt: string): string {

@@ -7,7 +7,27 @@ import type {Shell} from '../host/verb-site.js';
 
 /** Programs that the verbs of staging start; each start of one is a step. */
 const tools = [
-  ...['awk', 'base64', 'cat', 'chmod', 'cmp', 'comm', 'cp', 'cut', 'dd', 'df', 'find', 'flock', 'grep', 'gzip', 'head', 'id', 'ln', 'ls'],
+  ...[
+    'awk',
+    'base64',
+    'cat',
+    'chmod',
+    'cmp',
+    'comm',
+    'cp',
+    'curl',
+    'cut',
+    'dd',
+    'df',
+    'find',
+    'flock',
+    'grep',
+    'gzip',
+    'head',
+    'id',
+    'ln',
+    'ls',
+  ],
   ...[
     'mkdir',
     'mkfifo',
@@ -18,6 +38,7 @@ const tools = [
     'sed',
     'sha256sum',
     'sort',
+    'ssh',
     'stat',
     'sync',
     'tail',
@@ -32,12 +53,16 @@ const tools = [
 /** A shell on a host that can be killed, without a chance to tidy up, before any program it starts. */
 export interface DyingShell {
   readonly shell: Shell;
+  /** What happens just before it dies, as a command; nothing until this is called. */
+  dieWith(command: readonly string[]): Promise<void>;
   /** The shell of the next calls dies before it starts its nth program, counted over all calls from now on. */
   killAt(step: number): Promise<void>;
   /** Nothing dies any more; the count begins anew. */
   spare(): Promise<void>;
   /** Programs started since `killAt` or `spare`. */
   steps(): Promise<number>;
+  /** Whether it came to the step of `killAt`. */
+  hasDied(): boolean;
   remove(): Promise<void>;
 }
 
@@ -45,6 +70,8 @@ export async function makeDyingShell(): Promise<DyingShell> {
   const folder = await mkdtemp(path.join(tmpdir(), 'drover-dying-'));
   const count = path.join(folder, 'count');
   const limit = path.join(folder, 'limit');
+  const last = path.join(folder, 'last');
+  const died = path.join(folder, 'died');
   const shims = path.join(folder, 'shims');
   await mkdir(shims);
   for (const tool of tools) {
@@ -52,9 +79,11 @@ export async function makeDyingShell(): Promise<DyingShell> {
     if (real === undefined) continue;
     // The subshell that starts it goes first, then the shell of the verb, as when the kernel ends a session.
     const text = `#!/bin/sh
-echo >>${count}
+echo $$ >>${count}
 IFS= read -r limit <${limit}
-if [ "$limit" -gt 0 ] && [ "$(/usr/bin/wc -l <${count})" -eq "$limit" ]; then
+if [ "$limit" -gt 0 ] && [ "$(/usr/bin/awk -v me=$$ '$1 == me {line = NR} END {print line}' ${count})" -eq "$limit" ]; then
+  true >${died}
+  . ${last}
   kill -KILL "$PPID" "$VERB_SHELL"
   exit 1
 fi
@@ -68,13 +97,17 @@ exec ${real} "$@"
   const begin = async (step: number): Promise<void> => {
     await writeFile(limit, `${step}\n`);
     await writeFile(count, '');
+    await rm(died, {force: true});
   };
   await begin(0);
+  await writeFile(last, '');
   return {
     shell: {name: 'dash that dies', words: [start], env: plainEnv({PATH: `${shims}:${process.env.PATH ?? ''}`})},
+    dieWith: (command) => writeFile(last, `${command.map((word) => `'${word}'`).join(' ')}\n`),
     killAt: begin,
     spare: () => begin(0),
-    steps: async () => (await readFile(count, 'utf8')).length,
+    steps: async () => (await readFile(count, 'utf8')).split('\n').length - 1,
+    hasDied: () => existsSync(died),
     remove: () => rm(folder, {recursive: true, force: true}),
   };
 }
