@@ -32,7 +32,7 @@ describe('a delta in each encoding', () => {
     });
   });
 
-  it('fails with its source, and leaves no file', async () => {
+  it('fails with its source, and leaves no program that would keep drover from ending', async () => {
     for (const encoding of encodings) {
       await withFolder(async (folder) => {
         const failing = Readable.from(
@@ -44,5 +44,6 @@ describe('a delta in each encoding', () => {
         await expect(pipeline(failing, encode(encoding), fs.createWriteStream(`${folder}/out`))).rejects.toThrow('the disk is gone');
       });
     }
+    await expect.poll(() => process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap')).toEqual([]);
   });
 });

@@ -1,12 +1,9 @@
 import {spawn, spawnSync} from 'node:child_process';
-import {Duplex, type Readable} from 'node:stream';
-import {pipeline} from 'node:stream/promises';
+import {Duplex} from 'node:stream';
 import * as zlib from 'node:zlib';
 
 /** How the archive of a delta is compressed on the wire. */
 export type Encoding = 'gzip' | 'zstd';
-
-type Pieces = AsyncIterable<Buffer>;
 
 /** Six is gzip's own; nine of zstd is as fast, and a delta is compressed once and sent often. */
 const levels = {gzip: 6, zstd: 9} as const;
@@ -32,29 +29,48 @@ export function canEncode(encoding: Encoding): boolean {
 /** A step of a pipeline that compresses; what this machine cannot encode fails there. */
 export function encode(encoding: Encoding): Duplex {
   if (encoding === 'gzip') return zlib.createGzip({level: levels.gzip, chunkSize});
-  return nodeZstd() ?? Duplex.from(runZstd);
+  return nodeZstd() ?? new ZstdProgram();
 }
 
-async function* runZstd(pieces: Pieces): AsyncGenerator<Buffer> {
-  const child = spawn('zstd', ['-q', `-${levels.zstd}`, '-c'], {stdio: ['pipe', 'pipe', 'pipe']});
-  const ended = new Promise<string | undefined>((resolve) => {
+/** The program zstd as a step of a pipeline. It ends with the step: one that lived on would keep drover from ending. */
+class ZstdProgram extends Duplex {
+  private readonly child = spawn('zstd', ['-q', `-${levels.zstd}`, '-c'], {stdio: ['pipe', 'pipe', 'pipe']});
+
+  constructor() {
+    super({readableHighWaterMark: chunkSize, writableHighWaterMark: chunkSize});
+    const {child} = this;
     let words = '';
     child.stderr.on('data', (piece: Buffer) => {
       words = `${words}${piece.toString()}`.slice(0, 1000);
     });
-    child.on('error', (error) => resolve(error.message));
-    child.on('close', (status, signal) => resolve(status === 0 ? undefined : words.trim() || `zstd ended with ${status ?? signal}`));
-  });
-  const fed = pipeline(pieces, child.stdin).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  try {
-    yield* child.stdout as Readable & Pieces;
-    const [failure, trouble] = await Promise.all([fed, ended]);
-    if (trouble !== undefined) throw new Error(trouble);
-    if (failure !== undefined) throw failure;
-  } finally {
-    child.kill();
+    child.stdout.on('data', (piece: Buffer) => {
+      if (!this.push(piece)) child.stdout.pause();
+    });
+    // What it did not read is told by how it ended.
+    child.stdin.on('error', () => undefined);
+    child.on('error', (error) => this.destroy(error));
+    child.on('close', (status, signal) => {
+      if (status === 0) this.push(null);
+      else this.destroy(new Error(words.trim() || `zstd ended with ${status ?? signal}`));
+    });
+  }
+
+  override _write(piece: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.child.stdin.write(piece, () => done());
+  }
+
+  override _final(done: () => void): void {
+    this.child.stdin.end(() => done());
+  }
+
+  override _read(): void {
+    this.child.stdout.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const {child} = this;
+    child.kill('SIGKILL');
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
+    done(error);
   }
 }

@@ -45,7 +45,7 @@ export function parseDeltaName(name: string): (DeltaKey & {readonly isRecord: bo
   };
 }
 
-/** The SHA-256 and size of a file; undefined when it is not there. */
+/** The SHA-256 and size of a file; undefined when it is not there, or the disk fails under it. */
 export async function hashFile(file: string, signal: AbortSignal): Promise<{readonly digest: Digest; readonly bytes: number} | undefined> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -56,7 +56,7 @@ export async function hashFile(file: string, signal: AbortSignal): Promise<{read
       bytes += piece.length;
     }
   } catch (error) {
-    if (readErrorCode(error) === 'ENOENT') return undefined;
+    if (['ENOENT', 'EIO'].includes(readErrorCode(error) ?? '')) return undefined;
     throw error;
   }
   return {digest: hash.digest('hex') as Digest, bytes};

@@ -2,6 +2,7 @@ import {createHash, randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {hostname} from 'node:os';
 import path from 'node:path';
+import {DroverError} from '../errors/drover-error.js';
 import {readErrorCode} from './error-code.js';
 
 const dayMs = 86_400_000;
@@ -94,7 +95,7 @@ export function readIfThere(file: string): Buffer | undefined {
     return fs.readFileSync(file);
   } catch (error) {
     if (readErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    throw explainUnreadable(file, error);
   }
 }
 
@@ -107,6 +108,12 @@ export function listIfThere(directory: string): string[] {
       .sort();
   } catch (error) {
     if (readErrorCode(error) === 'ENOENT') return [];
-    throw error;
+    throw explainUnreadable(directory, error);
   }
+}
+
+/** A disk that fails is no bug of ours, and its message names no file. */
+function explainUnreadable(file: string, error: unknown): unknown {
+  if (readErrorCode(error) !== 'EIO') return error;
+  return new DroverError({code: 'invalid-file', message: `${file} cannot be read: input/output error (EIO)`, fix: 'check the disk'});
 }

@@ -53,6 +53,8 @@ export class ObjectWriter {
         if (piece === 0 || length === stamp.size) break;
       }
       if (length !== stamp.size || !isSameStamp(fs.fstatSync(descriptor), stamp)) return undefined;
+    } catch (error) {
+      throw blame(file, error);
     } finally {
       fs.closeSync(descriptor);
     }
@@ -84,7 +86,7 @@ export class ObjectWriter {
       const target = await fs.promises.open(temporary, 'wx', 0o444);
       let digest: Digest | undefined;
       try {
-        digest = await copyHashed(source, target, stamp.size, signal);
+        digest = await copyHashed({source, file, target}, stamp.size, signal);
         const {buffer: head} = await source.read(Buffer.alloc(headBytes), 0, headBytes, 0);
         if (digest === undefined || !isSameStamp(await source.stat(), stamp)) return undefined;
         look(head);
@@ -167,19 +169,27 @@ function* nameCopies(id: string, index: PackIndex): Generator<string, void> {
   for (const {digest} of index) yield nameQuarantined(digest, id);
 }
 
+/** A failed read does not tell of which file: whoever reports it must know that it was the source and not the store. */
+function blame(file: string, error: unknown): unknown {
+  return error instanceof Error ? Object.assign(error, {path: file}) : error;
+}
+
 const zeros = Buffer.alloc(chunkBytes);
 
 /** Copies exactly `size` bytes; undefined when the source has fewer or more. Where there is nothing but zeros the copy gets a hole. */
 async function copyHashed(
-  source: fs.promises.FileHandle,
-  target: fs.promises.FileHandle,
+  {source, file, target}: {readonly source: fs.promises.FileHandle; readonly file: string; readonly target: fs.promises.FileHandle},
   size: number,
   signal: AbortSignal,
 ): Promise<Digest | undefined> {
+  const read = (buffer: Buffer) =>
+    source.read(buffer, 0, chunkBytes, null).catch((error: unknown) => {
+      throw blame(file, error);
+    });
   const digest = createHash('sha256');
   let [front, back] = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)];
   let total = 0;
-  let {bytesRead} = await source.read(front, 0, chunkBytes, null);
+  let {bytesRead} = await read(front);
   while (bytesRead > 0) {
     signal.throwIfAborted();
     const at = total;
@@ -187,7 +197,7 @@ async function copyHashed(
     if (total > size) return undefined;
     const piece = front.subarray(0, bytesRead);
     const isHole = piece.equals(zeros.subarray(0, bytesRead));
-    const work = Promise.all([source.read(back, 0, chunkBytes, null), isHole ? undefined : writeAt(target, piece, at)]);
+    const work = Promise.all([read(back), isHole ? undefined : writeAt(target, piece, at)]);
     digest.update(piece);
     [{bytesRead}] = await work;
     [front, back] = [back, front];

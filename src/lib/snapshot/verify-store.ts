@@ -6,7 +6,7 @@ import type {Digest, Manifest, SnapshotId} from './manifest.js';
 import type {ObjectCatalog} from './object-catalog.js';
 import {checkObject} from './object-reader.js';
 import {setAside} from './quarantine.js';
-import {tryReadManifest} from './read-manifest.js';
+import {readManifest} from './read-manifest.js';
 import {readSealed} from './records.js';
 import type {DamagedObject} from './store.js';
 import type {StoreLayout} from './store-layout.js';
@@ -53,13 +53,14 @@ export async function verifyAll(options: VerifyOptions): Promise<readonly Damage
   const damaged: DamagedObject[] = [];
   const manifests: Manifest[] = [];
   for (const name of listIfThere(layout.folder('snapshots'))) {
-    const manifest = tryReadManifest(layout, name as SnapshotId);
-    if (manifest === undefined) damaged.push(damagedFile(name, `snapshots/${name}`));
+    const manifest = judge(() => readManifest(layout, name as SnapshotId));
+    if (typeof manifest === 'string') damaged.push(damagedFile(name, `snapshots/${name}`, manifest));
     else manifests.push(manifest);
   }
   const known = new Set(manifests.map(({id}) => id).concat(damaged.map(({digest}) => digest as string as SnapshotId)));
   for (const name of listIfThere(layout.folder('records'))) {
-    if (!isWhole(path.join(layout.folder('records'), name))) damaged.push(damagedFile(name, `records/${name}`));
+    const record = judge(() => ({value: readSealed(path.join(layout.folder('records'), name))}));
+    if (typeof record === 'string') damaged.push(damagedFile(name, `records/${name}`, record));
     const id = name.slice(0, 64) as SnapshotId;
     if (!known.has(id)) damaged.push(damagedFile(id, `snapshots/${id}`, 'missing'));
     known.add(id);
@@ -82,11 +83,12 @@ function damagedFile(name: string, file: string, why: DamagedObject['why'] = 'al
   return {digest: name.slice(0, 64) as Digest, why, paths: [file], file};
 }
 
-function isWhole(record: string): boolean {
+/** What was read, or what is wrong with it. */
+function judge<Content extends object>(read: () => Content): Content | 'altered' | 'unreadable' {
   try {
-    return readSealed(record) !== undefined;
+    return read();
   } catch (error) {
-    if (error instanceof DroverError) return false;
+    if (error instanceof DroverError) return error.code === 'invalid-file' ? 'unreadable' : 'altered';
     throw error;
   }
 }
