@@ -1,9 +1,10 @@
+import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {createSnapshot} from '../../src/lib/snapshot/create-snapshot.js';
 import {openDirectoryStore} from '../../src/lib/snapshot/directory-store.js';
 
-/** A program that saves a snapshot and dies before its n-th change to the file system, as after `kill -9`. */
-const [source = '', path = '', limit = ''] = process.argv.slice(2);
+/** A program that saves a snapshot and dies before its n-th change to the file system, as after `kill -9`; a command may run just before. */
+const [source = '', path = '', limit = '', last, ...words] = process.argv.slice(2);
 let left = Number(limit);
 const changes = ['openSync', 'writeSync', 'writeFileSync', 'fsyncSync', 'renameSync', 'rmSync', 'mkdirSync'] as const;
 for (const name of changes) {
@@ -11,7 +12,10 @@ for (const name of changes) {
   Object.assign(fs, {
     [name]: (...values: unknown[]) => {
       left -= 1;
-      if (left === 0) process.kill(process.pid, 'SIGKILL');
+      if (left === 0) {
+        if (last !== undefined) spawnSync(last, words);
+        process.kill(process.pid, 'SIGKILL');
+      }
       return original(...values);
     },
   });
