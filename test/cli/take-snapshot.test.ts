@@ -94,7 +94,7 @@ describe('drover snapshot', () => {
     expect((await drover('snapshot')).stderr).toMatch(/from \d+ to 0 bytes \(-100 %\)/);
   });
 
-  it('warns of secrets by path, every time; --strict refuses and stores nothing', async () => {
+  it('T29: warns of secrets by path, every time; --strict refuses and stores nothing', async () => {
     await write('a/.env', 'PASSWORD=x');
     await write('a/app.js', `const key = 'AKIA${'IOSFODNN7EXAMPLE'}';\n`);
     await write('a/certs/server.pem', `-----BEGIN ${'PRIVATE KEY'}-----\nabc\n`);

@@ -82,7 +82,8 @@ refuse_unsafe_folders() {
 # open_state: the app's folders exist and are ours. Below a folder with a default ACL the umask says nothing, so modes are given.
 open_state() {
   [ -n "$root" ] || fail 19 'no root was given'
-  [ -d "$root/releases" ] || (umask 022 && mkdir -p -m 755 "$root/releases") || fail 18 "cannot create $root/releases"
+  [ -d "$root/releases" ] || { (umask 022 && mkdir -p "$root") && mkdir -m 755 "$root/releases"; } || [ -d "$root/releases" ] ||
+    fail 18 "cannot create $root/releases"
   [ -d "$state" ] || mkdir -m 700 "$state" || [ -d "$state" ] || fail 18 "cannot create $state"
   refuse_unsafe_folders
   for folder in incoming manifests runs; do
