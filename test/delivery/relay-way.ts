@@ -50,6 +50,7 @@ export async function openRelayWay(): Promise<Way> {
         toolsOf: (host) => new Set([host === relayHost ? 'sshd' : 'ssh']),
         port: 0,
         shape: (source) => source,
+        rateOf: () => undefined,
         use: (host, action) => action(appOf(host)),
         now: () => performance.now(),
         random: () => 0,

@@ -20,12 +20,12 @@ function drawSet(random: SeededRandom, hosts: readonly string[], copies: number)
 }
 
 /** As many sets as partitions; `fresh` takes one place in some of them. */
-function drawHolders(random: SeededRandom, hosts: readonly string[], copies: number, fresh?: string): Holders[] {
+function drawHolders(random: SeededRandom, hosts: readonly string[], copies: number, fresh?: string, drains = true): Holders[] {
   return Array.from({length: 24}, () => {
     const before = drawSet(random, hosts, copies);
-    const least = Math.max(1, copies - 1);
-    if (fresh === undefined || random.chance(0.7)) return {least, before};
-    return {least, before, after: [...before.slice(1), fresh]};
+    const least = drains ? Math.max(1, copies - 1) : 0;
+    if (fresh === undefined || random.chance(0.7)) return {least, copies, before};
+    return {least, copies, before, after: [...before.slice(1), fresh]};
   });
 }
 
@@ -64,8 +64,42 @@ describe('a rollout of parts', () => {
       expect(verdict.violations, describeVerdict(scenario, verdict)).toEqual([]);
       expect(verdict.end?.outcome).toBe('converged');
       for (const count of verdict.referee.fewest) expect(count).toBeGreaterThanOrEqual(copies - 1);
+      for (const count of verdict.referee.fewestHeld) expect(count).toBeGreaterThanOrEqual(copies);
     }
   });
+
+  it.each(['converges', 'goes back'])(
+    'keeps all copies where nobody drains, when a new host takes partitions over and the run %s',
+    (way) => {
+      for (let seed = 1; seed <= 100; seed++) {
+        const random = seedRandom(seed);
+        const old = names('eu', 6);
+        const copies = 1 + random.below(3);
+        const holders = drawHolders(random, old, copies, 'eu-7', false);
+        const hosts = [...old.map((name) => planHost(name)), planHost('eu-7', {from: undefined})];
+        const ordered = orderByHolders(hosts, holders, [...old, 'eu-7']);
+        if (ordered.kind !== 'order') throw new Error(`seed ${seed}: ${ordered.host} is the last`);
+        const plan = planWith(ordered.hosts, holders, {steps: ['arm', 'switch', 'health', 'confirm']});
+        const bad = plan.hosts.at(-1)?.name;
+        const scenario = {
+          ...calmScenario(plan),
+          hosts: plan.hosts.map((host) => modelHost(host, {drainedAtStart: false})),
+          random,
+          name: `seed ${seed}`,
+          ...(way === 'converges'
+            ? {}
+            : {
+                faultOf: ({host, step, direction}: {host: string; step: string; direction: string}) =>
+                  host === bad && step === 'health' && direction === 'forward' ? ('release' as const) : undefined,
+              }),
+        };
+        const verdict = simulate(scenario);
+        expect(verdict.violations, describeVerdict(scenario, verdict)).toEqual([]);
+        expect(verdict.end?.outcome, describeVerdict(scenario, verdict)).toBe(way === 'converges' ? 'converged' : 'rolled-back');
+        for (const count of verdict.referee.fewestHeld) expect(count).toBeGreaterThanOrEqual(copies);
+      }
+    },
+  );
 
   it('keeps its other rules whatever goes wrong, and takes nobody out who is the last', () => {
     for (let seed = 1; seed <= 1500; seed++) {
@@ -117,6 +151,21 @@ describe('orderByHolders()', () => {
     const hosts = names('eu', 2).map((name) => planHost(name));
     const ordered = orderByHolders(hosts, [set(['eu-1'], ['eu-2'])], names('eu', 2));
     expect(ordered).toEqual({kind: 'order', hosts: [hosts[1], hosts[0]]});
+  });
+
+  it('moves a silo first whose hosts gain from those of another', () => {
+    const hosts = [planHost('eu-1'), planHost('us-1')];
+    const ordered = orderByHolders(hosts, [set(['eu-1'], ['us-1'])], ['eu-1', 'us-1']);
+    expect(ordered).toEqual({kind: 'order', hosts: [hosts[1], hosts[0]]});
+    const ring = orderByHolders(hosts, [set(['eu-1'], ['us-1']), set(['us-1'], ['eu-1'])], ['eu-1', 'us-1']);
+    expect(ring).toMatchObject({kind: 'last', host: 'eu-1'});
+  });
+
+  it('lets nobody give up what fewer than all its copies would be left of', () => {
+    const hosts = names('eu', 4).map((name) => planHost(name));
+    const shared: Holders = {least: 0, copies: 2, before: ['eu-1', 'eu-2'], after: ['eu-2', 'eu-4']};
+    expect(orderByHolders(hosts, [shared], names('eu', 4))).toEqual({kind: 'order', hosts: [hosts[1], hosts[2], hosts[3], hosts[0]]});
+    expect(orderByHolders(hosts.slice(0, 1), [shared], names('eu', 4))).toEqual({kind: 'last', host: 'eu-1', set: shared});
   });
 
   it('names the host that nobody stands in for', () => {

@@ -33,25 +33,31 @@ export class Referee extends RunRecord {
     readonly model: FleetModel,
   ) {
     super(plan);
-    this.fewest = [...this.countHolders()];
+    this.fewest = [...this.countHolders('serving')];
+    this.fewestHeld = [...this.countHolders('anyhow')];
     this.first = {forward: plan.steps[0], back: stepsBack(plan.steps)[0]};
   }
 
   /** How many in rotation hold what each set of holders stands for, at worst; by the world, not by what the run believes. */
   readonly fewest: number[];
+  /** As `fewest`, with those that are out of rotation for their move: a release is there, before it and after it. */
+  readonly fewestHeld: number[];
 
-  private countHolders(): readonly number[] {
+  private countHolders(of: 'serving' | 'anyhow'): readonly number[] {
     return (this.plan.holders ?? []).map(({before, after = before}) => {
       const has = (host: string): boolean => {
         const planned = this.plan.hosts.find((each) => each.name === host);
         return (planned !== undefined && this.model.releaseOf(host) === planned.to ? after : before).includes(host);
       };
-      return this.model.hosts.filter(({name}) => this.model.isServing(name) && has(name)).length;
+      return this.model.hosts.filter(({name}) => (of === 'anyhow' || this.model.isServing(name)) && has(name)).length;
     });
   }
 
   watch(before: RolloutState, event: RolloutEvent, answer: Answer): void {
-    for (const [index, count] of this.countHolders().entries()) this.fewest[index] = Math.min(this.fewest[index] ?? count, count);
+    for (const [index, count] of this.countHolders('serving').entries()) this.fewest[index] = Math.min(this.fewest[index] ?? count, count);
+    for (const [index, count] of this.countHolders('anyhow').entries()) {
+      this.fewestHeld[index] = Math.min(this.fewestHeld[index] ?? count, count);
+    }
     if (this.ends > 0) {
       this.rule(answer.effects.length === 0, `nothing follows the end, but ${event.kind} did something`);
       return;

@@ -13,19 +13,22 @@ import {type FleetReport, readFleet} from './read-fleet.js';
 import type {World} from './world.js';
 
 /**
- * The sets of hosts that stand in for one another in a deploy of parts: who holds a partition now, by what is live there, and who will, by what it is to serve. One
- * holder less than there are copies stays in rotation, at least one; a partition that nobody holds yet, or will hold any more, needs nobody. A release that the
- * store does not know counts as what its host is to hold.
+ * The sets of hosts that stand in for one another in a deploy of parts: who holds a partition now, by what is live there, and who will, by what it is to serve. Where
+ * hosts drain, one holder less than there are copies stays in rotation, at least one. A host gives a partition up when all its copies are served
+ * by others, drain or not. A partition that nobody holds yet, or will hold any more, needs nobody. A release that the
+ * store does not know counts as what its host is to hold. Each set comes with the hosts that are to hold it and do not yet.
  */
 async function listHolders(options: {
   readonly assignment: Assignment;
   readonly store: Store;
+  /** Whether hosts are out of rotation while they move. */
+  readonly drains: boolean;
   /** Every host of the app that answered. */
   readonly states: ReadonlyMap<string, HostState>;
   /** Host -> the release it will serve, for those that change. */
   readonly planned: ReadonlyMap<string, string>;
-}): Promise<readonly Holders[]> {
-  const {assignment, store, states, planned} = options;
+}): Promise<ReadonlyMap<Holders, readonly string[]>> {
+  const {assignment, store, drains, states, planned} = options;
   const held = new Map<string, ReadonlySet<string>>();
   for (const release of new Set([...[...states.values()].flatMap((state) => state.live ?? []), ...planned.values()])) {
     const partitions = await listPartitions(assignment, store, release);
@@ -33,19 +36,22 @@ async function listHolders(options: {
   }
   const holds = (host: string, release: string | undefined, partition: string): boolean =>
     release !== undefined && (held.get(release) ?? assignment.heldBy(host)).has(partition);
-  const sets = new Map<string, Holders>();
+  const sets = new Map<string, {readonly set: Holders; readonly takers: string[]}>();
   for (const {name, sets: wanted} of assignment.partitions) {
-    for (const {among, copies} of wanted) {
+    for (const {among, hosts, copies} of wanted) {
       const before = among.filter((host) => holds(host, states.get(host)?.live, name));
       if (before.length === 0) continue;
       const after = among.filter((host) => holds(host, planned.get(host) ?? states.get(host)?.live, name));
       if (after.length === 0) continue;
-      const least = Math.max(1, copies === undefined ? 1 : Math.min(copies, before.length, after.length) - 1);
-      const set: Holders = {least, before, ...(before.join() === after.join() ? {} : {after})};
-      sets.set(JSON.stringify(set), set);
+      const kept = copies === undefined ? 1 : Math.min(copies, before.length);
+      const least = drains ? Math.max(1, Math.min(kept, after.length) - 1) : 0;
+      const set: Holders = {least, copies: kept, before, ...(before.join() === after.join() ? {} : {after})};
+      const known = sets.get(JSON.stringify(set)) ?? {set, takers: []};
+      known.takers.push(...hosts.filter((host) => !before.includes(host) && !known.takers.includes(host)));
+      sets.set(JSON.stringify(set), known);
     }
   }
-  return [...sets.values()];
+  return new Map([...sets.values()].map(({set, takers}) => [set, takers]));
 }
 
 async function listPartitions(assignment: Assignment, store: Store, live: string): Promise<ReadonlySet<string> | undefined> {
@@ -58,24 +64,37 @@ async function listPartitions(assignment: Assignment, store: Store, live: string
   }
 }
 
+/** What to do first. Those that take over may go before the rest of their silos, unless they give something up themselves that waits for others. */
+function fixGiving(app: App, takers: readonly string[], canGoFirst: (takers: readonly string[]) => boolean): string {
+  if (takers.length === 0) return 'put the others back into rotation';
+  if (canGoFirst(takers)) {
+    return `deploy those that take it over first: drover deploy ${app.name} --hosts ${foldHostSet(takers)} (or take them out of the inventory, if they are gone for good)`;
+  }
+  return `hosts take over from one another in a ring: raise apps.${app.name}.partitions.copies by one (or let both rules name the hosts), deploy, change it back, and deploy again`;
+}
+
 /** The hosts in an order that leaves enough of every set in rotation. Throws `refused`, with what to deploy first, when there is none. */
 function orderHolders(
   app: App,
   hosts: readonly PlannedHost[],
-  holders: readonly Holders[],
+  holders: ReadonlyMap<Holders, readonly string[]>,
   serving: readonly string[],
 ): readonly PlannedHost[] {
-  const ordered = orderByHolders(hosts, holders, serving);
+  const ordered = orderByHolders(hosts, [...holders.keys()], serving);
   if (ordered.kind === 'order') return ordered.hosts;
-  const {before, after = before, least} = ordered.set;
-  const gaining = after.filter((host) => !before.includes(host) && hosts.some(({name}) => name === host));
+  const {before, after = before, least, copies = least} = ordered.set;
+  const gives = !after.includes(ordered.host);
   throw new DroverError({
     code: 'refused',
-    message: `${ordered.host} cannot be taken out: of ${foldHostSet(before)}, which hold the same, ${least} must stay in rotation`,
-    fix:
-      gaining.length > 0
-        ? `deploy the hosts that take it over first: drover deploy ${app.name} --hosts ${foldHostSet(gaining)}`
-        : `put the others back into rotation, or raise apps.${app.name}.partitions.copies`,
+    message: gives
+      ? `${ordered.host} cannot give up what ${foldHostSet(before)} ${before.length === 1 ? 'holds' : 'hold'} now: ${copies} ${copies === 1 ? 'other' : 'others'} must serve it first`
+      : `${ordered.host} cannot be taken out: of ${foldHostSet(before)}, which hold the same, ${least} must stay in rotation`,
+    fix: gives
+      ? fixGiving(app, holders.get(ordered.set) ?? [], (takers) => {
+          const first = hosts.filter(({name}) => takers.includes(name));
+          return orderByHolders(first, [...holders.keys()], serving).kind === 'order';
+        })
+      : `put the others back into rotation, or raise apps.${app.name}.partitions.copies`,
     host: ordered.host,
   });
 }
@@ -93,7 +112,6 @@ export async function planParts(
   },
 ): Promise<{readonly holders?: readonly Holders[]; readonly hosts: readonly PlannedHost[]}> {
   const {app, store, assignment, balancer, fleet, planned} = options;
-  if (app.drain === undefined) return {hosts: planned};
   const members = hostsOfApp(world.inventory, app);
   const others = await readFleet(
     world,
@@ -101,8 +119,14 @@ export async function planParts(
     members.filter((host) => !fleet.states.has(host.name) && !fleet.problems.has(host.name)),
   );
   const states = new Map([...fleet.states, ...others.states]);
-  const holders = await listHolders({assignment, store, states, planned: new Map(planned.map((host) => [host.name, host.to]))});
+  const holders = await listHolders({
+    assignment,
+    store,
+    drains: app.drain !== undefined,
+    states,
+    planned: new Map(planned.map((host) => [host.name, host.to])),
+  });
   const rotation = await balancer.read(members, world.signal);
   const serving = rotation.filter((each) => each.state === 'in').map((each) => each.host.name);
-  return {holders, hosts: orderHolders(app, planned, holders, serving)};
+  return {holders: [...holders.keys()], hosts: orderHolders(app, planned, holders, serving)};
 }

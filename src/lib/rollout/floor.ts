@@ -23,9 +23,19 @@ export function chooseStarts(
   const inRotation = new Set(serving);
   const counted = [...inRotation].filter((host) => !leavingThen.has(host)).length;
   let free = counted - floorOf(state, silo);
-  const ranked = [...waitingHosts(state, silo)].sort((a, b) => rank(state, inRotation, a) - rank(state, inRotation, b));
+  const ranked = rankWaiting(state, silo, inRotation);
   const starts = keepHolders(state, ranked, {serving, elsewhere, leavingThen}, (host) => !inRotation.has(host) || free-- > 0);
   return {starts, outdated: [...leavingThen].some((host) => !leavingNow.has(host))};
+}
+
+/**
+ * The waiting hosts of a silo in the order in which they go. Holders go back the other way round than they came: only that way each finds
+ * again what it left to others.
+ */
+function rankWaiting(state: RolloutState, silo: string, inRotation: ReadonlySet<string>): readonly string[] {
+  const waiting = waitingHosts(state, silo);
+  if (state.plan.holders !== undefined && state.phase === 'reverting') return waiting.toReversed();
+  return [...waiting].sort((a, b) => rank(state, inRotation, a) - rank(state, inRotation, b));
 }
 
 /** First who serves nobody, then who serves a release that failed. */

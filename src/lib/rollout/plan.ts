@@ -13,9 +13,11 @@ export interface PlannedHost {
   readonly earlier?: 'begun' | 'done';
 }
 
-/** Hosts that stand in for one another, because they hold the same: at least `least` of them stay in rotation. */
+/** Hosts that stand in for one another, because they hold the same: at least `least` of them stay in rotation while one is out for its move. */
 export interface Holders {
   readonly least: number;
+  /** How many others must serve it before a host gives it up for good; undefined: `least`. */
+  readonly copies?: number;
   readonly before: readonly string[];
   /** Who holds it once moved, where that differs. */
   readonly after?: readonly string[];
