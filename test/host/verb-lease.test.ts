@@ -79,6 +79,28 @@ describe.each(shells)('the lease under $name', (shell: Shell) => {
     await expect(site.app.note(fence, 'draining', '')).rejects.toMatchObject({failure: 'fenced'});
   });
 
+  it('XP10 F7: is ended by its id and epoch alone, and a live one only by a takeover that fences its owner', async () => {
+    const fence = await site.lease('run-1', undefined, a);
+    const end = (run: string, epoch: number, takeover = false): Promise<boolean> =>
+      site.app.endLease({run, epoch, owner: 'bob', reason: 'ana is away', takeover});
+    await expect(end('run-2', fence.epoch, true)).rejects.toMatchObject({failure: 'leased', code: 'leased'});
+    await expect(end('run-1', fence.epoch)).rejects.toMatchObject({failure: 'leased', message: expect.stringContaining('alive')});
+    // Its run was resumed since somebody looked: another lease, however the run is called.
+    const again = await site.lease('run-1', undefined, a);
+    await expect(end('run-1', fence.epoch, true)).rejects.toMatchObject({failure: 'leased'});
+    await site.app.renew(again, 60);
+    const {lease} = await site.app.readState();
+    expect(lease).toMatchObject({epoch: again.epoch, since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]+Z$/)});
+    expect(lease?.silentSeconds).toBeLessThan(10);
+    expect(await end('run-1', again.epoch, true)).toBe(true);
+    expect((await site.events()).at(-1)).toBe('lease-ended bob: ana is away');
+    expect(await end('run-1', again.epoch, true)).toBe(false);
+    await expect(site.app.note(again, 'draining', '')).rejects.toMatchObject({failure: 'fenced'});
+    await expect(site.app.renew(again, 60)).rejects.toMatchObject({failure: 'fenced'});
+    const expired = await site.lease('run-3', undefined, a, {ttl: 0});
+    expect(await end('run-3', expired.epoch)).toBe(true);
+  });
+
   it('keeps what a run needs: its plan, and values that hold any byte', async () => {
     const plan = `{"a":"ünï '\\"$(x)\`\\\\"}\n${'x'.repeat(200_000)}`;
     const fence = await site.lease('run-1', undefined, a, {plan});

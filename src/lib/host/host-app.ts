@@ -4,6 +4,7 @@ import type {Fence} from './fence.js';
 import {type Hook, type HookResult, runHookOn} from './host-hook.js';
 import {HostRelay} from './host-relay.js';
 import {type HostState, parseHostState} from './host-state.js';
+import type {LeaseRequest, PinOut} from './lease-request.js';
 import type {Link} from './link.js';
 import {type Offer, partName, type StageRequest} from './stage-request.js';
 import {type ArmedSwitch, armSwitch, type TimedMove} from './timed-switch.js';
@@ -32,18 +33,15 @@ export class HostApp {
     return (await this.call('read-plan', {run})).trim();
   }
 
-  /** Takes the lease; `from`/`to` make it refuse when the host serves neither. Gives the new epoch. */
-  async lease(request: {
-    run: string;
-    owner: string;
-    reason: string;
-    ttlSeconds: number;
-    plan: string;
-    from: string | undefined;
-    to: string;
-  }): Promise<number> {
-    const {run, owner, reason, ttlSeconds, plan, from, to} = request;
-    const body = await this.call('lease', {run, owner, reason, ttl: ttlSeconds, from: from ?? '', to, event: 'expect'}, plan);
+  /** Takes the lease; refuses when the host serves neither `from` nor `to`, and when a reviewed plan does not fit any more. Gives the new epoch. */
+  async lease(request: LeaseRequest): Promise<number> {
+    const {run, owner, reason, ttlSeconds, plan, from, to, review, allowPinned, unsafe} = request;
+    const values = {
+      ...{run, owner, reason, ttl: ttlSeconds, from: from ?? '', to, event: 'expect', detail: unsafe},
+      ...(review === undefined ? {} : {token: review.nonce, expect: review.epoch}),
+      ...(allowPinned === true ? {kind: 'allow-pinned'} : {}),
+    };
+    const body = await this.call('lease', values, plan);
     const epoch = /^epoch (\d+)$/m.exec(body)?.[1];
     if (epoch === undefined && this.link.kind !== 'printing') throw this.unexpected('lease', body);
     return Number(epoch ?? 0);
@@ -51,6 +49,18 @@ export class HostApp {
 
   async renew(fence: Fence, ttlSeconds: number): Promise<void> {
     await this.call('renew', {...fence, ttl: ttlSeconds});
+  }
+
+  /** Ends somebody's lease, the one of this run and epoch alone; `takeover` also one that is alive. False when there was none any more. */
+  async endLease(lease: {run: string; epoch: number; owner: string; reason: string; takeover: boolean}): Promise<boolean> {
+    const {run, epoch, owner, reason, takeover} = lease;
+    const values = {run, expect: epoch, owner, reason, kind: takeover ? 'takeover' : undefined};
+    return /^ended$/m.test(await this.call('lease-end', values));
+  }
+
+  /** Pins a release out that this run did not bring here. */
+  async pin(fence: Fence, release: string, {why, snapshot}: PinOut): Promise<void> {
+    await this.call('pin', {...fence, to: release, detail: why, id: snapshot});
   }
 
   /** Gives the lease back; `ended` closes the run on this host as well. */
@@ -187,13 +197,15 @@ export class HostApp {
     return readClock(this.link, {now, boundMs, signal: this.signal});
   }
 
-  async confirm(fence: Fence, to: string): Promise<void> {
-    await this.call('confirm', {...fence, to});
+  /** The release is good here; a pin on it is lifted. With `left`, what was left for it is pinned out. */
+  async confirm(fence: Fence, to: string, left?: PinOut & {readonly release: string}): Promise<void> {
+    const pin = left === undefined ? {} : {from: left.release, detail: left.why, id: left.snapshot};
+    await this.call('confirm', {...fence, to, ...pin});
   }
 
-  /** Undoes this run's switch on this host. `live` is what it serves then; undefined when it serves nothing. */
-  async revert(fence: Fence): Promise<{changed: boolean; live: string | undefined; from: string | undefined}> {
-    const body = await this.call('revert', {...fence});
+  /** Undoes this run's switch on this host. `live` is what it serves then; undefined when it serves nothing. With `left`, what it leaves is pinned out. */
+  async revert(fence: Fence, left?: PinOut): Promise<{changed: boolean; live: string | undefined; from: string | undefined}> {
+    const body = await this.call('revert', {...fence, detail: left?.why, id: left?.snapshot});
     const live = /^live (.+)$/m.exec(body)?.[1];
     return {changed: !/^unchanged$/m.test(body), live, from: /^from (.+)$/m.exec(body)?.[1]};
   }

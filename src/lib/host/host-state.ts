@@ -1,3 +1,5 @@
+import {type Pin, parsePin, parseTakenPlan, type TakenPlan} from './host-records.js';
+
 /** One line of a host's own journal. */
 export interface JournalLine {
   /** ISO 8601, UTC, by the host's clock: for people, never compared. */
@@ -14,6 +16,12 @@ export interface HeldLease {
   readonly reason: string;
   /** 0 when it has run out or the host rebooted since. */
   readonly leftSeconds: number;
+  /** The fencing number it was given with. */
+  readonly epoch: number;
+  /** ISO 8601, UTC, by the host's clock: for people. Empty where an older drover gave it. */
+  readonly since: string;
+  /** Since the owner gave its last sign of life; undefined where that cannot be known. */
+  readonly silentSeconds: number | undefined;
 }
 
 /** What a host says of one app. */
@@ -33,6 +41,9 @@ export interface HostState {
   /** Release -> snapshots that it is a part of, and the run that said so, newest last. */
   readonly parts: ReadonlyMap<string, readonly {readonly snapshot: string; readonly run: string}[]>;
   readonly epoch: number;
+  /** Releases that were taken back here, and the reviewed plans that were taken up. */
+  readonly pins: readonly Pin[];
+  readonly plans: readonly TakenPlan[];
   readonly lease: HeldLease | undefined;
   /** Runs that did not end here. */
   readonly openRuns: readonly string[];
@@ -48,6 +59,8 @@ export function parseHostState(body: string): HostState {
   const releases: string[] = [];
   const journal: JournalLine[] = [];
   const decisions = new Map<string, 'confirmed' | 'reverted'>();
+  const pins: Pin[] = [];
+  const plans: TakenPlan[] = [];
   const parts = new Map<string, {snapshot: string; run: string}[]>();
   const values = new Map<string, string>();
   for (const line of body.split('\n')) {
@@ -57,6 +70,8 @@ export function parseHostState(body: string): HostState {
     if (key === 'release') releases.push(value);
     else if (key === 'open-run') openRuns.push(value);
     else if (key === 'journal') journal.push(...parseJournalLine(value));
+    else if (key === 'pin') pins.push(...parsePin(value));
+    else if (key === 'plan') plans.push(...parseTakenPlan(value));
     else if (key === 'part-of') {
       const [part, snapshot, run] = value.split(' ');
       if (part !== undefined && snapshot !== undefined) parts.set(part, [...(parts.get(part) ?? []), {snapshot, run: run ?? ''}]);
@@ -74,6 +89,8 @@ export function parseHostState(body: string): HostState {
     live: values.get('current'),
     releases,
     parts,
+    pins,
+    plans,
     epoch: Number(values.get('epoch') ?? 0),
     lease:
       run === undefined
@@ -83,6 +100,9 @@ export function parseHostState(body: string): HostState {
             owner: values.get('lease-owner') ?? '',
             reason: values.get('lease-reason') ?? '',
             leftSeconds: Number(values.get('lease-left') ?? 0),
+            epoch: Number(values.get('lease-epoch') ?? 0),
+            since: values.get('lease-since') ?? '',
+            silentSeconds: values.has('lease-beat') ? Number(values.get('lease-beat')) : undefined,
           },
     openRuns,
     decisions,
@@ -102,8 +122,8 @@ function parseJournalLine(line: string): JournalLine[] {
 
 /**
  * Where a plain `rollback` of this host leads: the release that was confirmed here before the live one. `already` names the rollback that
- * nothing was deployed after: rolling back twice is a no-op. A deploy that was taken back counts for nothing, so that all hosts of a fleet
- * agree, whether the deploy had reached them or not.
+ * nothing was deployed after: rolling back twice is a no-op. A deploy that was taken back and a release that is pinned out count for nothing,
+ * so that all hosts of a fleet agree, whether the deploy had reached them or not.
  */
 export function rollbackTarget(
   state: HostState,
@@ -111,10 +131,16 @@ export function rollbackTarget(
   const settled = state.journal.findLast((line) => line.event === 'confirmed' || line.event === 'rolled-back');
   const ofRun = (event: string): boolean => state.journal.some((line) => line.run === settled?.run && line.event === event);
   if (settled !== undefined && ofRun('rolled-back') && !ofRun('reverted')) return {kind: 'already', run: settled.run};
-  const complete = new Set(state.releases);
-  const confirmed = state.journal.filter((line) => line.event === 'confirmed').map((line) => line.detail);
-  const good = confirmed.findLast((id) => id !== state.live && complete.has(id));
+  const pinned = new Set(state.pins.map(({release}) => release));
+  const good = listProven(state).findLast((id) => id !== state.live && !pinned.has(id));
   return good === undefined ? {kind: 'none'} : {kind: 'release', id: good};
+}
+
+/** Releases that were confirmed here by a run that did not take them back, and are complete; oldest first, each where it was confirmed last. */
+export function listProven(state: HostState): readonly string[] {
+  const taken = new Set(state.journal.filter((line) => line.event === 'reverted').map((line) => line.run));
+  const confirmed = state.journal.filter((line) => line.event === 'confirmed' && !taken.has(line.run)).map((line) => line.detail);
+  return [...new Set(confirmed.reverse())].reverse().filter((id) => state.releases.includes(id));
 }
 
 /** The releases that were confirmed on this host at some time and are still here. */

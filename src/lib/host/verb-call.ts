@@ -101,6 +101,7 @@ const grammar: Readonly<Record<string, RegExp>> = {
     archive: digits,
     instant: digits,
     late: digits,
+    expect: digits,
     port: digits,
   },
 };

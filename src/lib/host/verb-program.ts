@@ -8,8 +8,10 @@ export type VerbName =
   | 'gc'
   | 'hook'
   | 'lease'
+  | 'lease-end'
   | 'note'
   | 'note-part'
+  | 'pin'
   | 'prepare'
   | 'read-plan'
   | 'read-state'
@@ -30,13 +32,16 @@ export type VerbName =
 /** Pieces that a verb needs between the prelude and itself. */
 const pieces: Partial<Record<VerbName, readonly string[]>> = {
   clock: ['timing'],
+  confirm: ['pins'],
   discard: ['tree'],
   gc: ['tree'],
+  pin: ['pins'],
   prepare: ['readiness'],
   'relay-end': ['relay'],
   'relay-pull': ['part', 'relay'],
   'relay-renew': ['relay'],
   'relay-serve': ['relay', 'relay-programs'],
+  revert: ['pins'],
   'stage-commit': ['tree'],
   'stage-fetch': ['part'],
   'stage-put': ['part'],

@@ -18,6 +18,9 @@ export const verbStatus = {
   23: {name: 'late', code: 'refused'},
   24: {name: 'no-relay', code: 'refused'},
   25: {name: 'lying-relay', code: 'integrity'},
+  26: {name: 'applied', code: 'refused'},
+  27: {name: 'stale', code: 'refused'},
+  28: {name: 'pinned', code: 'refused'},
 } as const satisfies Record<number, {name: string; code: ErrorCode}>;
 
 export type VerbFailure = (typeof verbStatus)[keyof typeof verbStatus]['name'] | 'lost' | 'unexpected';

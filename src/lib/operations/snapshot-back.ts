@@ -1,4 +1,4 @@
-import {type HostState, rollbackTarget} from '../host/host-state.js';
+import {type HostState, listProven, rollbackTarget} from '../host/host-state.js';
 import {nameSnapshots, snapshotsOf} from './name-snapshots.js';
 
 /** Where a rollback of parts leads one host. `none`: it never confirmed a part of that snapshot, or has it no more. */
@@ -12,13 +12,6 @@ export function hasParts(states: ReadonlyMap<string, HostState>): boolean {
 export function listSnapshots(states: ReadonlyMap<string, HostState>): readonly string[] {
   const ids = [...states.values()].flatMap((state) => state.releases.flatMap((id) => snapshotsOf(state, id).map(({snapshot}) => snapshot)));
   return [...new Set(ids)];
-}
-
-/** Releases that were confirmed here by a run that did not take them back, and are complete; oldest first. */
-function listProven(state: HostState): readonly string[] {
-  const taken = new Set(state.journal.filter((line) => line.event === 'reverted').map((line) => line.run));
-  const confirmed = state.journal.filter((line) => line.event === 'confirmed' && !taken.has(line.run)).map((line) => line.detail);
-  return [...new Set(confirmed)].filter((id) => state.releases.includes(id));
 }
 
 /** How a host gets to a snapshot: it serves its part already, or holds it proven, or cannot. */

@@ -1,4 +1,5 @@
-# The release is good on this host: the dead-man's switch is called off, for good. Fails when it has fired before.
+# The release is good on this host: the dead-man's switch is called off, for good, and a pin on it is lifted. Fails when it has fired before.
+# With a detail, the release that was left (`from`) is pinned out for that reason.
 open_run
 enter
 require_lease
@@ -10,6 +11,8 @@ if [ "$decision" = confirmed ] && [ "$(last_detail confirmed)" = "$to" ]; then
   printf 'unchanged\n'
   exit 0
 fi
+[ -z "$detail" ] || [ -z "$from" ] || write_pin "$from" || fail 18 "cannot write below $state/pins"
+rm -f "$state/pins/$to"
 decide confirmed
 record confirmed "$to"
 flush

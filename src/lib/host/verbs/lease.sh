@@ -10,6 +10,21 @@ refuse() {
   rmdir "$state/runs/$run" 2>/dev/null
   fail "$@"
 }
+# take_up_plan: a reviewed plan (its nonce is `token`) is taken up once, by a host that nobody leased since it was made. A run that gave it back
+# without a change has left the epoch from which it may be taken up again.
+take_up_plan() {
+  mkdir -p "$state/plans" || fail 18 "cannot create $state/plans"
+  by='' at='' again=-
+  [ ! -f "$state/plans/$token" ] || IFS=' ' read -r by at again line <"$state/plans/$token"
+  [ "$by" != "$run" ] || return 0
+  [ -z "$by" ] || [ "$again" != - ] || refuse 26 "the plan was applied at $at by $line (run $by)"
+  [ "$again" = - ] || expect=$again
+  [ "$current_epoch" = "$expect" ] || refuse 27 "leased since the plan was made: epoch $current_epoch, not $expect"
+  [ "$live" = "$from" ] || refuse 27 "serves ${live:-nothing}, the plan expects ${from:-nothing}"
+  printf '%s\n' "$token" | write_file "$state/runs/$run/token" || refuse 18 "cannot write below $state/runs"
+  printf '%s %s - %s\n' "$run" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$owner" | write_durably "$state/plans/$token" ||
+    refuse 18 "cannot write below $state/plans"
+}
 enter
 read_epoch
 read_lease
@@ -22,13 +37,22 @@ if [ -n "$from$event" ]; then
   [ -z "$unsafe" ] || refuse 17 "$unsafe"
   [ "$live" = "$from" ] || [ "$live" = "$to" ] || refuse 12 "serves ${live:-nothing}, the plan expects ${from:-nothing}"
 fi
+if [ -n "$to" ] && [ "$live" != "$to" ] && [ "$kind" != allow-pinned ] && [ -f "$state/pins/$to" ]; then
+  IFS= read -r line <"$state/pins/$to"
+  case $line in
+    *" $run "*) ;;
+    *) refuse 28 "release $to was taken back here and is pinned out" ;;
+  esac
+fi
+[ -z "$token" ] || take_up_plan
 if [ -s "$plan.tmp.$$" ]; then
   mv -f "$plan.tmp.$$" "$plan" || fail 18 "cannot write below $state/runs"
 fi
 rm -f "$plan".tmp.* "$state/runs/$run/ended"
 epoch=$((current_epoch + 1))
 printf '%s\n' "$epoch" | write_durably "$state/epoch" || fail 18 "cannot write $state/epoch"
-write_lease
+write_lease "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 record leased "$owner"
+[ -z "$detail" ] || record unsafe "$detail"
 flush
 printf 'epoch %s\n' "$epoch"

@@ -12,7 +12,7 @@ tab=$(printf '\t')
 
 root='' app='' run='' epoch='' owner='' reason='' ttl='' id='' base='' from='' to='' part='' digest='' bytes='' need=''
 files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' previous='' cwd='' max='' encoding='' archive=''
-instant='' late=''
+instant='' late='' expect=''
 token='' port='' address='' user='' rate=''
 IFS= read -r nonce
 while IFS= read -r line && [ -n "$line" ]; do
@@ -25,7 +25,7 @@ while IFS= read -r line && [ -n "$line" ]; do
     protect=*) protect=$value ;; event=*) event=$value ;; detail=*) detail=$value ;; kind=*) kind=$value ;;
     path=*) path=$value ;; previous=*) previous=$value ;; cwd=*) cwd=$value ;; max=*) max=$value ;;
     encoding=*) encoding=$value ;; archive=*) archive=$value ;;
-    instant=*) instant=$value ;; late=*) late=$value ;;
+    instant=*) instant=$value ;; late=*) late=$value ;; expect=*) expect=$value ;;
     token=*) token=$value ;; port=*) port=$value ;; address=*) address=$value ;; user=*) user=$value ;;
     rate=*) rate=$value ;;
   esac
@@ -48,7 +48,7 @@ case $part in *[!0-9a-f-]*) fail 19 'the name of the part is malformed' ;; esac
 case $address$user in *[!0-9A-Za-z._:-]*) fail 19 'an address or user is malformed' ;; esac
 case $protect in *[!0-9a-f\ ]*) fail 19 'an id is malformed' ;; esac
 case $run$event$kind$encoding in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
-case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive$instant$late$port$rate in *[!0-9]*) fail 19 'a number is malformed' ;; esac
+case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive$instant$late$port$rate$expect in *[!0-9]*) fail 19 'a number is malformed' ;; esac
 
 HOME=${HOME-}
 case $root in
@@ -155,13 +155,14 @@ read_epoch() {
 
 # read_lease: lease_run is empty when nobody holds one; lease_left is seconds, 0 when it has expired or the host rebooted.
 read_lease() {
-  lease_run='' lease_epoch=0 lease_owner='' lease_reason='' lease_boot='' lease_until=0 lease_left=0
+  lease_run='' lease_epoch=0 lease_owner='' lease_reason='' lease_boot='' lease_until=0 lease_left=0 lease_since='' lease_beat=''
   [ -f "$state/lease" ] || return 0
   while IFS= read -r line; do
     value=${line#*=}
     case $line in
       run=*) lease_run=$value ;; epoch=*) lease_epoch=$value ;; owner=*) lease_owner=$value ;;
       reason=*) lease_reason=$value ;; boot=*) lease_boot=$value ;; until=*) lease_until=$value ;;
+      since=*) lease_since=$value ;; beat=*) lease_beat=$value ;;
     esac
   done <"$state/lease"
   case $lease_until in '' | *[!0-9]*) lease_until=0 ;; esac
@@ -170,12 +171,18 @@ read_lease() {
 
 print_lease() {
   [ -n "$lease_run" ] || return 0
-  printf 'lease-run %s\nlease-owner %s\nlease-reason %s\nlease-left %s\n' "$lease_run" "$lease_owner" "$lease_reason" "$lease_left"
+  printf 'lease-run %s\nlease-owner %s\nlease-reason %s\nlease-left %s\nlease-epoch %s\nlease-since %s\n' \
+    "$lease_run" "$lease_owner" "$lease_reason" "$lease_left" "$lease_epoch" "$lease_since"
+  case $lease_beat in
+    '' | *[!0-9]*) ;;
+    *) [ "$lease_boot" != "$boot" ] || printf 'lease-beat %s\n' $((now - lease_beat)) ;;
+  esac
 }
 
+# write_lease SINCE: the lease from now on; `since` and `beat` are for people.
 write_lease() {
-  printf 'run=%s\nepoch=%s\nowner=%s\nreason=%s\nboot=%s\nuntil=%s\n' \
-    "$run" "$epoch" "$owner" "$reason" "$boot" $((now + ttl)) | write_file "$state/lease" || fail 18 "cannot write $state/lease"
+  printf 'run=%s\nepoch=%s\nowner=%s\nreason=%s\nboot=%s\nuntil=%s\nsince=%s\nbeat=%s\n' \
+    "$run" "$epoch" "$owner" "$reason" "$boot" $((now + ttl)) "$1" "$now" | write_file "$state/lease" || fail 18 "cannot write $state/lease"
 }
 
 # is_holder: the caller still holds the newest epoch.

@@ -36,6 +36,12 @@ for file in "$state"/parts/*; do
   is_staged "${file##*/}" || continue
   while IFS= read -r line; do printf 'part-of %s %s\n' "${file##*/}" "$line"; done <"$file"
 done
+for file in "$state"/pins/*; do
+  [ -f "$file" ] && IFS= read -r line <"$file" && printf 'pin %s %s\n' "${file##*/}" "$line"
+done
+for file in "$state"/plans/*; do
+  [ -f "$file" ] && IFS= read -r line <"$file" && printf 'plan %s %s\n' "${file##*/}" "$line"
+done
 for delta in "$state"/incoming/*.delta; do
   [ -f "$delta" ] && printf 'part %s\n' "${delta##*/}"
 done

@@ -1,5 +1,12 @@
 # Gives the lease back. kind=ended also closes the run: nothing of it is left to resume on this host.
 open_state
+# give_plan_back: a reviewed plan that came to nothing may be taken up again, as long as nobody leases the host in between.
+give_plan_back() {
+  [ -f "$state/runs/$run/token" ] && [ -z "$(last_detail intent)" ] || return 0
+  IFS= read -r token <"$state/runs/$run/token"
+  IFS=' ' read -r by at again line <"$state/plans/$token" || return 0
+  [ "$by" != "$run" ] || printf '%s %s %s %s\n' "$by" "$at" "$current_epoch" "$line" | write_durably "$state/plans/$token" || :
+}
 enter
 if [ -z "$epoch" ]; then
   # A run that never held the lease of this host, or has given it back, leaves nothing to resume here.
@@ -19,6 +26,7 @@ fi
 if [ "$kind" = ended ] && [ -d "$state/runs/$run" ] && [ "$current_epoch" = "$epoch" ] && [ ! -f "$state/runs/$run/ended" ]; then
   record ended "$detail"
   true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
+  [ "$detail" != refused ] || give_plan_back
 fi
 if [ "$mine" = yes ]; then
   rm -f "$state/lease" || fail 18 "cannot remove $state/lease"

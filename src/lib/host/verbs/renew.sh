@@ -3,4 +3,4 @@
 enter
 require_lease
 owner=$lease_owner reason=$lease_reason
-write_lease
+write_lease "$lease_since"

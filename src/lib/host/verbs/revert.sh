@@ -1,4 +1,5 @@
 # Takes this run's change on this host back: to what the host's own journal recorded before it. Replies with the release that is live then.
+# With a detail, what is left is pinned out for that reason.
 open_run
 enter
 require_lease
@@ -18,6 +19,8 @@ if [ "$from" = "$to" ]; then
   flush
   exit 0
 fi
+# A pin that cannot be written must not keep a host on a bad release.
+[ -z "$detail" ] || write_pin "$to" || :
 printf 'from %s\nto %s\n' "$to" "$from"
 if [ "$live" = "$from" ]; then
   [ -n "$(last_detail reverted)" ] || record reverted "$to $from"
