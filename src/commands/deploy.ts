@@ -1,17 +1,14 @@
 import {Args, Flags} from '@oclif/core';
 import type {Answer} from '../lib/cli/answer.js';
-import {approvePlan} from '../lib/cli/approve-plan.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
-import {conductRun} from '../lib/cli/conduct-run.js';
-import {embargoFlags, readEmbargoFlag} from '../lib/cli/embargo-flags.js';
-import {chooseAppAndSnapshot, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
-import {openStore} from '../lib/cli/open-store.js';
-import {approvalFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
-import {readSkips, skipFlags} from '../lib/cli/skip-flags.js';
-import {readTimeFlags, timeFlags} from '../lib/cli/time-flags.js';
-import {adjustApp, transferFlags} from '../lib/cli/transfer-flags.js';
-import {openAppBalancer} from '../lib/operations/app-balancer.js';
-import {deployApp} from '../lib/operations/deploy-app.js';
+import {conductDeploy} from '../lib/cli/conduct-deploy.js';
+import {embargoFlags} from '../lib/cli/embargo-flags.js';
+import {pinFlags} from '../lib/cli/pin-flags.js';
+import {planFileFlags} from '../lib/cli/plan-file-flags.js';
+import {approvalFlags, fanOutFlags, projectFlags, selectionFlags, waitFlags} from '../lib/cli/shared-flags.js';
+import {skipFlags} from '../lib/cli/skip-flags.js';
+import {timeFlags} from '../lib/cli/time-flags.js';
+import {transferFlags} from '../lib/cli/transfer-flags.js';
 
 export default class Deploy extends BaseCommand {
   static override summary = 'Bring hosts to a snapshot, wave by wave, while the site stays online';
@@ -24,6 +21,10 @@ With --at everything is prepared first, and then all hosts of a wave switch at o
 another: the first waves of all silos at that time, later ones --wave-gap after each other. It is refused when a clock is off or a host cannot be
 prepared. Without drain and restart a switch takes nobody out of rotation, which suits content; with them a wave must fit the floor as a whole.
 
+With --plan-out the plan is written to a file and nothing is changed: colleagues sign it (drover approve), and --plan FILE carries it out, as long as
+every host is what it was. Where drover.yml asks for approvals (review:) there is no other way, but --without-approval where it allows that.
+What was taken back from a host before is refused until --allow-pinned says why it may go out again.
+
 Exit status: 0 every host converged; 4 refused; 5 leased by another run; 6 unreachable; 7 failed and rolled back clean; 8 failed, needs
 attention; 130 interrupted, resumable.`;
   static override examples = [
@@ -31,6 +32,8 @@ attention; 130 interrupted, resumable.`;
     'drover deploy content --all --plan-only',
     'drover deploy content --all --at 2027-01-01T00:00:00Z --wave-gap 0s',
     'drover deploy code 9c21f0a --silo eu --yes --reason "fix checkout"',
+    'drover deploy code --all --plan-out plan.json --expires 4h',
+    'drover deploy --plan plan.json --wait-lease 5m',
   ];
   static override args = {
     app: Args.string({description: 'the app; may be left out when the project has one'}),
@@ -44,40 +47,18 @@ attention; 130 interrupted, resumable.`;
     ...approvalFlags,
     ...skipFlags,
     ...embargoFlags,
+    ...pinFlags,
+    'without-approval': Flags.boolean({
+      description: 'deploy what others had to approve; only where review.emergency allows it; wants --reason',
+      helpGroup: 'EMERGENCY',
+    }),
     ...timeFlags,
-    'plan-only': Flags.boolean({description: 'show the plan and its digest, change nothing', helpGroup: 'RUN'}),
-    plan: Flags.string({description: 'go on only if the plan has this digest', helpValue: 'DIGEST', helpGroup: 'RUN'}),
+    ...planFileFlags,
+    ...waitFlags,
   };
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Deploy);
-    const skip = readSkips(flags);
-    const ignoreEmbargo = readEmbargoFlag(flags);
-    const at = readTimeFlags(flags);
-    const {project, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
-    const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(project, args.app, args.snapshot);
-    const app = adjustApp(named, flags);
-    const hosts = chooseHosts(inventory, flags, app);
-    const store = openStore(project);
-    return conductRun({
-      command: 'deploy',
-      project,
-      inventory,
-      flags,
-      env: this.env,
-      quietUntilApproved: !flags.yes,
-      work: (conducted) =>
-        deployApp(conducted.world, {
-          app,
-          store,
-          snapshot,
-          hosts,
-          skip,
-          ignoreEmbargo,
-          ...(at === undefined ? {} : {at}),
-          balancer: openAppBalancer(conducted.world, app),
-          approve: approvePlan(conducted, app, {yes: flags.yes, planOnly: flags['plan-only'], digest: flags.plan}),
-        }),
-    });
+    return conductDeploy(args, flags, this.env, this.argv);
   }
 }

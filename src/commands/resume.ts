@@ -5,7 +5,7 @@ import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
-import {approvalFlags, fanOutFlags, projectFlags} from '../lib/cli/shared-flags.js';
+import {approvalFlags, fanOutFlags, projectFlags, waitFlags} from '../lib/cli/shared-flags.js';
 import {adjustProject, transferFlags} from '../lib/cli/transfer-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
 import {resumeRun} from '../lib/operations/resume-run.js';
@@ -19,7 +19,7 @@ if it is still alive its epoch fences it off. Without RUN the newest unfinished 
 Exit status: as of the run that is continued; 4 there is nothing to resume.`;
   static override examples = ['drover resume', 'drover resume 20261121-093012-7f3a --yes'];
   static override args = {run: Args.string({description: 'the run, as printed when it ended and by drover status'})};
-  static override flags = {...projectFlags, ...fanOutFlags, ...transferFlags, ...approvalFlags};
+  static override flags = {...projectFlags, ...fanOutFlags, ...transferFlags, ...approvalFlags, ...waitFlags};
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Resume);
@@ -38,7 +38,8 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
           run: args.run,
           openStore: async () => openStore(project),
           openBalancer: (app) => openAppBalancer(conducted.world, app),
-          approve: (plan, app) => approvePlan(conducted, app, {yes: flags.yes, planOnly: false})(plan),
+          waitLeaseMs: flags['wait-lease'] ?? 0,
+          approve: (plan, app, fleet) => approvePlan(conducted, app, {yes: flags.yes, planOnly: false})(plan, fleet),
         }),
     });
   }

@@ -28,6 +28,7 @@ function showEvent(event: RolloutEvent): string {
   switch (event.kind) {
     case 'begin':
     case 'interrupt':
+    case 'expired':
       return event.kind;
     case 'leased':
     case 'released':

@@ -34,6 +34,7 @@ export interface RunFlags {
   readonly json?: boolean | undefined;
   readonly 'dry-run'?: boolean | undefined;
   readonly 'plan-only'?: boolean | undefined;
+  readonly 'plan-out'?: string | undefined;
 }
 
 /** What a run's work gets besides the world. */
@@ -50,6 +51,8 @@ export interface RunRequest {
   readonly inventory: Inventory;
   readonly flags: RunFlags;
   readonly env: NodeJS.ProcessEnv;
+  /** It only asks, and leaves no record. */
+  readonly readsOnly?: boolean;
   /** Nothing is drawn before the plan was approved. */
   readonly quietUntilApproved?: boolean;
   readonly work: (conducted: Conducted) => Promise<RunEnd>;
@@ -75,7 +78,13 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const terminal = inspectTerminal(env);
   const stateDir = stateDirectory(env);
   const dry = flags['dry-run'] === true;
-  const recorded = request.command !== 'health' && request.command !== 'status' && !dry && flags['plan-only'] !== true;
+  const recorded =
+    request.command !== 'health' &&
+    request.command !== 'status' &&
+    request.readsOnly !== true &&
+    !dry &&
+    flags['plan-only'] !== true &&
+    flags['plan-out'] === undefined;
   const run = createRunId({now: Date.now, random: Math.random});
   const interrupt = listenForInterrupt((line) => process.stderr.write(`\n${line}\n`));
   const mode = flags.quiet || flags.events === '-' ? 'silent' : terminal.mode;
@@ -120,7 +129,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     work: () => work({world, terminal, reporter, env}),
   });
   if (ended instanceof PlanOnly)
-    return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan}, exit: 0};
+    return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan, ...ended.facts}, exit: 0};
   const end = ended;
   const report = sinks.journal === undefined ? undefined : await writeReport(path.dirname(sinks.journal.file), model.model);
   const exit = end.outcome === 'interrupted' ? interrupt.status() : end.exit;

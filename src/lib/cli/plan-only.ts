@@ -5,6 +5,8 @@ export class PlanOnly extends Error {
   constructor(
     readonly plan: RolloutPlan,
     readonly text: string,
+    /** What else machines are told of it. */
+    readonly facts: Readonly<Record<string, unknown>> = {},
   ) {
     super('plan only');
   }

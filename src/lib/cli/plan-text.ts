@@ -34,6 +34,7 @@ export function describePlan(plan: RolloutPlan, boundMs: number, rate?: PushRate
   const floor = isFree ? 'a switch takes nobody out of rotation' : `floor: ${floors.join(', ')} in rotation`;
   const before = plan.at === undefined ? '' : ' once they have switched, 0 before';
   lines.push(`  ${floor}; budget: ${plan.budget}${before}${plan.soakMs === 0 ? '' : `; soak: ${formatDuration(plan.soakMs)}`}`);
+  if (plan.unsafe !== undefined) lines.push(`  LEFT OUT: ${plan.unsafe.map((flag) => `--${flag}`).join(', ')}`);
   const limits = describeRate(rate);
   if (limits !== undefined) lines.push(`  transfers: at most ${limits}`);
   if (plan.confirmMs > 0) lines.push(`  a host that nobody confirms goes back by itself after ${formatDuration(plan.confirmMs)}`);

@@ -55,6 +55,15 @@ export const dryRunFlags = {
   'dry-run': Flags.boolean({description: 'read what is there, print what would be asked of each host, change nothing', helpGroup: 'RUN'}),
 };
 
+/** Where a run takes leases. */
+export const waitFlags = {
+  'wait-lease': duration({
+    description: 'how long to wait when another run has a host; refused at once by default',
+    helpValue: 'DURATION',
+    helpGroup: 'RUN',
+  }),
+};
+
 export const approvalFlags = {
   yes: Flags.boolean({char: 'y', description: 'do not ask', helpGroup: 'RUN'}),
 };

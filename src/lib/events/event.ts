@@ -1,7 +1,7 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {PushRate} from '../inventory/app.js';
 
-export type RunKind = 'snapshot' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run' | 'prune';
+export type RunKind = 'snapshot' | 'lease' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run' | 'prune';
 
 /** One thing done to one host, in the words of the runbook. */
 export type Step =
@@ -61,6 +61,9 @@ export type Happening =
       readonly boundMs: number;
       readonly instant?: string;
       readonly snapshot?: string;
+      /** Set when the plan was reviewed as a file: whose it is, and who approved it. */
+      readonly author?: string;
+      readonly approvedBy?: readonly string[];
     }
   /** All hosts are prepared, and nothing happens until then (ISO 8601, UTC). */
   | {readonly kind: 'waiting'; readonly until: string}
@@ -139,7 +142,8 @@ export type Happening =
     }
   /** The run turned round: these hosts go back. */
   | {readonly kind: 'rolling-back'; readonly hosts: readonly string[]; readonly why: string}
-  | {readonly kind: 'warning'; readonly message: string; readonly host?: string}
+  /** `unsafe` names the flag by which the operator left a safety out. */
+  | {readonly kind: 'warning'; readonly message: string; readonly host?: string; readonly unsafe?: string}
   /** Last event of each run. `next` is the command to type when something is left to do. */
   | {
       readonly kind: 'run-ended';

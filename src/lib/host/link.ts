@@ -49,6 +49,8 @@ export type DialTarget =
 export interface Link {
   readonly host: Host;
   readonly kind: 'ssh' | 'openssh' | 'local' | 'printing';
+  /** Fingerprint of the key that the host proved, or, where the client does not tell, of each key that it would be trusted with. None without a network. */
+  hostKeys?(): Promise<readonly string[]>;
   exec(request: ExecRequest): Promise<ExecResult>;
   /** A byte stream to a socket on the host; a refused target rejects with `DroverError` `unreachable`. */
   dial(target: DialTarget, signal: AbortSignal): Promise<Duplex>;

@@ -12,14 +12,14 @@ import {ChildStream} from './child-stream.js';
 import {dialError, nameTarget} from './dial-error.js';
 import {lostResult} from './exec-streams.js';
 import {hostKeyFamilies} from './host-key.js';
-import type {KnownHosts} from './known-hosts.js';
+import {fingerprintOf, type KnownHosts, knownName} from './known-hosts.js';
 import type {DialTarget, ExecRequest, ExecResult, Link} from './link.js';
 import {connectSocket} from './local-link.js';
 import {blamesHostKey, readSshError} from './openssh-error.js';
 import {type Master, startMaster} from './openssh-master.js';
 import {escapeToken, pinHostKey} from './openssh-pin.js';
 import {explainIdentity} from './ssh-identities.js';
-import {sshArguments} from './ssh-settings.js';
+import {resolveSsh, sshArguments} from './ssh-settings.js';
 
 /** Forced over any ssh_config: no prompt, nothing of the operator's forwarded, host keys always checked. */
 const forced = [
@@ -72,12 +72,12 @@ export async function connectOpenssh(host: Host, options: OpensshOptions): Promi
     return startMaster({socket, words, env, timeoutMs: host.ssh.connectTimeoutMs, signal});
   };
   const first = await start([]);
-  if (!('failed' in first)) return new OpensshLink(host, first, env);
+  if (!('failed' in first)) return new OpensshLink(host, first, options);
   // The pin does not say which of the server's keys it is of: each other kind of key is asked for.
   const families = host.ssh.fingerprint !== undefined && blamesHostKey(first.failed) ? hostKeyFamilies : [];
   for (const family of families) {
     const next = await start([`HostKeyAlgorithms=${family.join(',')}`]);
-    if (!('failed' in next)) return new OpensshLink(host, next, env);
+    if (!('failed' in next)) return new OpensshLink(host, next, options);
   }
   const error = readSshError(host, first.failed);
   throw error.code === 'authentication' ? ((await explainIdentity(host, env.SSH_AUTH_SOCK)) ?? error) : error;
@@ -86,13 +86,24 @@ export async function connectOpenssh(host: Host, options: OpensshOptions): Promi
 class OpensshLink implements Link {
   readonly kind = 'openssh';
   private readonly gate = new ChannelGate();
+  private readonly env: NodeJS.ProcessEnv;
   private forwards = 0;
 
   constructor(
     readonly host: Host,
     private readonly master: Master,
-    private readonly env: NodeJS.ProcessEnv,
-  ) {}
+    private readonly options: OpensshOptions,
+  ) {
+    this.env = options.env;
+  }
+
+  async hostKeys(): Promise<readonly string[]> {
+    const {host, env} = this;
+    if (host.ssh.fingerprint !== undefined) return [host.ssh.fingerprint];
+    const resolved = await resolveSsh(host, env, this.options.signal);
+    const {keys, portless} = await this.options.knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
+    return [...new Set((keys.length > 0 ? keys : portless).map(({key}) => fingerprintOf(key)))];
+  }
 
   /** A remote status of 255 cannot be told from a lost connection: ssh has one status for both. */
   async exec(request: ExecRequest): Promise<ExecResult> {

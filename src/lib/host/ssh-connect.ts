@@ -85,9 +85,9 @@ async function logIn({host, resolved, known, identities, signal}: Login, algorit
     signal.removeEventListener('abort', abort);
   }
   const {connection} = client;
-  if (connection === null)
+  if (connection === null || shown === undefined)
     return {kind: 'failed', error: connectionError(host, resolved, new Error('the connection closed at once')), shown: undefined};
-  return {kind: 'open', link: new SshLink(host, client, connection)};
+  return {kind: 'open', link: new SshLink(host, client, connection, fingerprintOf(shown))};
 }
 
 /** Each way to log in once, in order; a refused login is never tried again. */

@@ -19,6 +19,7 @@ export class SshLink implements Link {
     readonly host: Host,
     private readonly client: NodeSSH,
     private readonly connection: Client,
+    private readonly fingerprint: string,
   ) {
     // A reset connection emits `error`; without a listener that would end the process for every host.
     connection.on('error', (error: Error) => {
@@ -31,6 +32,10 @@ export class SshLink implements Link {
         this.ongoing.clear();
       });
     });
+  }
+
+  async hostKeys(): Promise<readonly string[]> {
+    return [this.fingerprint];
   }
 
   async exec(request: ExecRequest): Promise<ExecResult> {

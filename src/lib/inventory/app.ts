@@ -20,6 +20,8 @@ export interface App {
   /** Shell commands run on one host, once per run: before the first host switches, and after the last has. */
   readonly once?: {readonly before?: string; readonly after?: string};
   readonly roll: Roll;
+  /** Who has to have approved what a deploy does; nobody where nothing is said. */
+  readonly review?: ReviewPolicy;
   /** How deltas travel; straight to every host, as fast as they go, where nothing is said. */
   readonly push?: PushSettings;
   /** Who holds which paths; every host holds all of them where nothing is said. */
@@ -27,6 +29,19 @@ export interface App {
   readonly drain?: Drain;
   readonly warm?: WarmSettings;
   readonly health: readonly Probe[];
+}
+
+/** What must have been looked at by others before it is carried out. */
+export interface ReviewPolicy {
+  /** Absolute path of the file that says whose key is whose. */
+  readonly allowedSigners?: string;
+  /** Different people who must have approved a plan; 0: none. */
+  readonly approvals: number;
+  readonly authorMayApprove: boolean;
+  /** One of them must be among those who approved, where there are any. */
+  readonly owners: readonly string[];
+  /** A deploy without approvals is possible, with a reason. */
+  readonly emergency: boolean;
 }
 
 /** What an app's snapshots are made of. */

@@ -3,6 +3,7 @@ import type {App, Project, WarmSettings} from './app.js';
 import type {AppName} from './host.js';
 import {parseAppName} from './host-name.js';
 import {type AppInput, type ProjectInput, projectSchema} from './project-schema.js';
+import {joinReviews} from './review-schema.js';
 import {makeDefaultRoll} from './roll-schema.js';
 import {explainIssues} from './schema-problems.js';
 import {readSource, type Source, throwProblems} from './source.js';
@@ -32,6 +33,23 @@ function refuseNoBucket(source: Source, {apps, store}: ProjectInput): void {
   );
 }
 
+/** Nobody can approve where nobody is known. */
+function refuseNoSigners(source: Source, {apps, review}: ProjectInput): void {
+  const lacks = (own: ProjectInput['review']): boolean => {
+    const {allowed_signers: file, approvals = 1} = {...review, ...own};
+    return approvals > 0 && file === undefined;
+  };
+  const places = Object.keys(apps).flatMap((name) =>
+    apps[name]?.review !== undefined && lacks(apps[name].review) ? [['apps', name, 'review']] : [],
+  );
+  if (review !== undefined && lacks(undefined)) places.push(['review']);
+  throwProblems(
+    places.map((place) =>
+      source.problem('key', place, 'review wants approvals and names no allowed_signers', 'add allowed_signers: FILE, or approvals: 0'),
+    ),
+  );
+}
+
 /** Snapshots of a bucket pass through the directory that is the store where nothing is said. */
 function placeStore(store: ProjectInput['store'], folder: string): Project['store'] {
   const local = path.resolve(folder, '.drover/store');
@@ -39,9 +57,10 @@ function placeStore(store: ProjectInput['store'], folder: string): Project['stor
   return typeof store === 'string' ? path.resolve(folder, store) : {...store, cache: local};
 }
 
-function buildApp(name: AppName, input: AppInput, folder: string): App {
+function buildApp(name: AppName, input: AppInput, folder: string, shared: ProjectInput['review']): App {
   const {once, restart, push, partitions, drain, warm} = input;
   const {before, after} = once ?? {};
+  const review = joinReviews(shared, input.review, (file) => path.resolve(folder, file));
   return {
     name,
     source: placeSource(input.source, input['on-conflict'], folder),
@@ -54,6 +73,7 @@ function buildApp(name: AppName, input: AppInput, folder: string): App {
       : {once: {...(before === undefined ? {} : {before}), ...(after === undefined ? {} : {after})}}),
     ...(restart === undefined ? {} : {restart}),
     roll: input.roll ?? makeDefaultRoll(),
+    ...(review === undefined ? {} : {review}),
     ...(push === undefined ? {} : {push}),
     ...(partitions === undefined ? {} : {partitions}),
     ...(drain === undefined ? {} : {drain}),
@@ -78,11 +98,12 @@ export async function loadProject(file: string, {signal}: {signal: AbortSignal})
   });
   const input = parseProject(source);
   refuseNoBucket(source, input);
+  refuseNoSigners(source, input);
   const folder = path.dirname(path.resolve(file));
   const apps = source.keysAt(['apps']).flatMap((key): [AppName, App][] => {
     const name = parseAppName(key);
     const app = input.apps[key];
-    return name === undefined || app === undefined ? [] : [[name, buildApp(name, app, folder)]];
+    return name === undefined || app === undefined ? [] : [[name, buildApp(name, app, folder, input.review)]];
   });
   return {
     file: path.resolve(file),

@@ -6,6 +6,7 @@ import {partitionSchema} from './partition-schema.js';
 import {parseRelativePath, parseRootPath, parseServiceUrl} from './path-grammar.js';
 import {probeSchema} from './probe-schema.js';
 import {pushSchema} from './push-schema.js';
+import {reviewSchema} from './review-schema.js';
 import {rollSchema} from './roll-schema.js';
 import {mapField, namedField, namedKeyField, parsedField, textField} from './schema-field.js';
 import {writeIssue} from './schema-problems.js';
@@ -62,6 +63,7 @@ const appSchema = mapField({
   once: onceSchema.meta({description: 'Commands run on one host, once per run'}).optional(),
   restart: textField('restart', {description: 'Shell command on the host after current moved'}).optional(),
   roll: rollSchema.meta({description: 'How a deploy proceeds'}).optional(),
+  review: reviewSchema.meta({description: 'Who must have approved a plan, where it differs from the project'}).optional(),
   push: pushSchema.meta({description: 'How deltas reach hosts'}).optional(),
   partitions: partitionSchema.meta({description: 'Who holds which paths; every host holds all by default'}).optional(),
   drain: drainSchema.meta({description: 'How a host leaves and enters rotation'}).optional(),
@@ -99,6 +101,7 @@ export const projectSchema = mapField({
     .meta({description: 'What is released on its own'}),
   events: z.array(sinkSchema).meta({description: 'Where events are sent'}).optional(),
   store: storeSchema.optional(),
+  review: reviewSchema.meta({description: 'Who must have approved a plan'}).optional(),
 }).meta({title: 'drover project', description: 'Apps, and how each of them is released'});
 
 export type ProjectInput = z.output<typeof projectSchema>;

@@ -2,6 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type {ErrorCode} from '../errors/codes.js';
 import {DroverError, type Problem} from '../errors/drover-error.js';
 import type {Happening} from '../events/event.js';
+import type {PinOut} from '../host/lease-request.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {RolloutPlan} from '../rollout/plan.js';
@@ -9,9 +10,10 @@ import {type Effect, type RolloutEvent, type RolloutState, type RunOutcome, star
 import {step as stepRollout} from '../rollout/step.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {Appointments, openLeadMs} from './appointments.js';
-import {carryStep, leaseHost, probeRelease, releaseHost} from './carry-step.js';
+import {carryStep, probeRelease} from './carry-step.js';
 import type {Crew} from './crew.js';
 import {keepLeases} from './heartbeat.js';
+import {leaseHost, nameCause, pinHost, releaseHost} from './lease-host.js';
 import {describeError} from './on-host.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {blameFor} from './release-failure.js';
@@ -60,6 +62,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   let result: RolloutResult | undefined;
   let bug: unknown;
   let waveStartedMs = world.now();
+  const expiresMs = plan.review === undefined ? undefined : Date.parse(plan.review.expires);
   const running = new Set<Promise<void>>();
 
   const announce = async (happening: Extract<Effect, {kind: 'announce'}>['happening']): Promise<void> => {
@@ -68,7 +71,13 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
     await world.emit(timed);
   };
   const start = (effect: Work): void => {
-    const work = perform(crew, effect, members, AbortSignal.any([world.signal, over.signal]), push).catch((error: unknown) => {
+    const left = findPinOut(state);
+    const work = perform(crew, effect, {
+      members,
+      over: AbortSignal.any([world.signal, over.signal]),
+      push,
+      ...(left === undefined ? {} : {left}),
+    }).catch((error: unknown) => {
       bug ??= error;
       wake?.();
     });
@@ -87,6 +96,8 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
         wake = undefined;
         continue;
       }
+      if (expiresMs !== undefined && state.expired === undefined && world.now() >= expiresMs)
+        state = stepRollout(state, {kind: 'expired', why: `the plan held until ${plan.review?.expires}`}).state;
       const answer = stepRollout(state, event);
       state = answer.state;
       for (const effect of answer.effects) {
@@ -129,13 +140,21 @@ function waitForNews(signal: AbortSignal, register: (resume: () => void) => void
   });
 }
 
-async function perform(
-  crew: Crew,
-  effect: Work,
-  members: readonly Host[],
-  over: AbortSignal,
-  push: (event: RolloutEvent) => void,
-): Promise<void> {
+/** What hosts that a deploy leaves are told of its release, once that turned out bad. */
+function findPinOut({plan, stop}: RolloutState): PinOut | undefined {
+  const why = plan.back === undefined ? (stop?.kind === 'release' ? stop.why : undefined) : plan.pinned;
+  if (plan.command !== 'deploy' || why === undefined) return undefined;
+  return {why: nameCause(why), ...(plan.snapshot === undefined ? {} : {snapshot: plan.snapshot})};
+}
+
+interface Stage {
+  readonly members: readonly Host[];
+  readonly over: AbortSignal;
+  readonly push: (event: RolloutEvent) => void;
+  readonly left?: PinOut;
+}
+
+async function perform(crew: Crew, effect: Work, {members, over, push, left}: Stage): Promise<void> {
   const {world} = crew;
   switch (effect.kind) {
     case 'lease': {
@@ -143,13 +162,13 @@ async function perform(
       push(
         failed === undefined
           ? {kind: 'leased', host: effect.host}
-          : {kind: 'lease-failed', host: effect.host, code: failed.code, why: failed.message},
+          : {kind: 'lease-failed', host: effect.host, code: failed.problem.code, why: failed.problem.message, isFinal: failed.isFinal},
       );
       return;
     }
     case 'step':
       try {
-        const {restarted} = await carryStep(crew, effect.host, effect.step, effect.direction);
+        const {restarted} = await carryStep(crew, effect.host, {...effect, ...(left === undefined ? {} : {left})});
         push({kind: 'step-done', host: effect.host, step: effect.step, ...(restarted ? {restarted} : {})});
       } catch (error) {
         if (world.signal.aborted) return;
@@ -185,6 +204,7 @@ async function perform(
       return;
     }
     case 'release':
+      if (left !== undefined) await pinHost(crew, effect.host, left);
       await releaseHost(crew, effect.host, effect.ended);
       push({kind: 'released', host: effect.host});
   }

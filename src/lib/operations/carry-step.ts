@@ -1,79 +1,23 @@
-import {DroverError, type Problem} from '../errors/drover-error.js';
+import {DroverError} from '../errors/drover-error.js';
 import type {Fence} from '../host/fence.js';
-import {VerbError} from '../host/verb-call.js';
+import type {PinOut} from '../host/lease-request.js';
 import type {Host} from '../inventory/host.js';
-import type {MoveStep} from '../rollout/plan.js';
+import type {Direction, MoveStep, PlannedHost} from '../rollout/plan.js';
 import {awaitRelease} from './await-release.js';
-import {type Crew, leaseSeconds, locate} from './crew.js';
-import {describeError, runStep, useHost} from './on-host.js';
+import {type Crew, locate} from './crew.js';
+import {nameCause} from './lease-host.js';
+import {runStep, useHost} from './on-host.js';
 import {restartSeconds} from './plan-rollout.js';
 import {ReleaseFailure} from './release-failure.js';
-import {armHost, letHostGo, prepareHost} from './timed-host.js';
+import {armHost, letHostGo} from './timed-host.js';
 import {warmRelease} from './warm-release.js';
 
-/** Takes the lease of one host; gives what went wrong, or nothing. */
-export async function leaseHost(crew: Crew, name: string): Promise<Problem | undefined> {
-  const {world, app, plan, unusable} = crew;
-  const known = unusable.get(name);
-  if (known !== undefined) return describeUnprepared(crew, name, known);
-  const {host, planned} = locate(crew, name);
-  const request = {
-    run: plan.run,
-    owner: world.operator,
-    reason: plan.reason,
-    ttlSeconds: leaseSeconds,
-    plan: crew.kept,
-    from: planned.from,
-    to: planned.to,
-  };
-  try {
-    const epoch = await runStep(world, {host, step: 'lease', action: () => useHost(world, host, app, (on) => on.lease(request))});
-    crew.fences.set(name, {run: plan.run, epoch});
-    if (crew.book !== undefined) await prepareHost(crew, name);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof DroverError)) throw error;
-    const [problem] = error.problems;
-    await releaseHost(crew, name, undefined);
-    if (!(error instanceof VerbError) || error.failure !== 'leased') return describeUnprepared(crew, name, problem);
-    const by = (key: string): string => new RegExp(`^lease-${key} (.*)$`, 'm').exec(error.body)?.[1] ?? '';
-    const why = by('reason') === '' ? '' : ` (${by('reason')})`;
-    return {
-      ...problem,
-      message: `${name} is leased by ${by('owner')} for run ${by('run')}${why}, ${by('left')} s left`,
-      fix: `wait, or if that run is dead: drover resume ${by('run')}`,
-    };
-  }
-}
-
-/** Hosts that are to switch at one time are all prepared, or none switches: that is a refusal, whatever kept the host. */
-function describeUnprepared(crew: Crew, name: string, problem: Problem): Problem {
-  if (crew.book === undefined || problem.code === 'leased') return problem;
-  return {...problem, code: 'refused', message: `${name} could not be prepared, so that nobody switches: ${problem.message}`, host: name};
-}
-
-/** Gives a lease back. A host that cannot be told keeps it until it runs out: a warning. */
-export async function releaseHost(crew: Crew, name: string, ended: string | undefined): Promise<void> {
-  const {world, app} = crew;
-  const fence = crew.fences.get(name);
-  if (fence === undefined) return;
-  crew.fences.delete(name);
-  const {host} = locate(crew, name);
-  try {
-    await runStep(world, {host, step: 'release', action: () => useHost(world, host, app, (on) => on.release(fence, ended))});
-  } catch (error) {
-    if (!(error instanceof DroverError)) throw error;
-    if (error instanceof VerbError && error.failure === 'fenced') return;
-    await world.emit({
-      kind: 'warning',
-      host: name,
-      message: `the lease was not given back and runs out by itself: ${describeError(error)}`,
-    });
-  }
-}
-
 /** One step of one host. `restarted`: the restart hook need not run. Throws; `blameFor` says whose fault it is. */
-export async function carryStep(crew: Crew, name: string, step: MoveStep, direction: 'forward' | 'back'): Promise<{restarted: boolean}> {
+export async function carryStep(
+  crew: Crew,
+  name: string,
+  {step, direction, left}: {readonly step: MoveStep; readonly direction: Direction; readonly left?: PinOut},
+): Promise<{restarted: boolean}> {
   const {world, app, balancer} = crew;
   const {host, planned} = locate(crew, name);
   const fence = crew.fences.get(name);
@@ -129,7 +73,11 @@ export async function carryStep(crew: Crew, name: string, step: MoveStep, direct
     case 'confirm':
       // Before the confirmation: a rollback that was cut between the two must not be undone by the next one.
       if (crew.plan.command === 'rollback') await note('rolled-back');
-      await runStep(world, {host, step, action: () => useHost(world, host, app, (on) => on.confirm(fence, planned.to))});
+      await runStep(world, {
+        host,
+        step,
+        action: () => useHost(world, host, app, (on) => on.confirm(fence, planned.to, leaveBehind(crew, planned))),
+      });
       return {restarted: false};
     case 'revert': {
       crew.book?.armed.get(name)?.callOff();
@@ -137,12 +85,19 @@ export async function carryStep(crew: Crew, name: string, step: MoveStep, direct
       const result = await runStep(world, {
         host,
         step,
-        action: () => useHost(world, host, app, (on) => on.revert(fence)),
+        action: () => useHost(world, host, app, (on) => on.revert(fence, left)),
         describe: ({changed}) => ({unchanged: !changed}),
       });
       return {restarted: result.from === undefined};
     }
   }
+}
+
+/** In a rollback by hand: the release that turned out bad. */
+function leaveBehind({plan}: Crew, {from, pinsOut}: PlannedHost): (PinOut & {readonly release: string}) | undefined {
+  if (from === undefined || pinsOut === undefined) return undefined;
+  const why = nameCause(plan.reason === '' ? 'rolled back by hand' : plan.reason);
+  return {release: from, why, ...(pinsOut === from ? {} : {snapshot: pinsOut})};
 }
 
 async function restart(crew: Crew, host: Host, fence: Fence, move: {from: string | undefined; to: string}): Promise<void> {

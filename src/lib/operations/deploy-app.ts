@@ -8,6 +8,7 @@ import type {Store} from '../snapshot/store.js';
 import type {Balancer, Rotation} from '../traffic/balancer.js';
 import {cutApp, listIds, warnOfDangling} from './app-parts.js';
 import {chooseSnapshot} from './choose-snapshot.js';
+import {LeaseWait} from './free-fleet.js';
 import {namingParts} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
 import {planParts} from './plan-holders.js';
@@ -16,9 +17,12 @@ import {renderPlan} from './plan-text.js';
 import {type TimeRequest, timePlan} from './plan-timed.js';
 import {type FleetReport, findUnfit, readFleet} from './read-fleet.js';
 import {refuseEmbargo} from './refuse-embargo.js';
+import {refusePinned} from './refuse-pinned.js';
+import {findPlanned, holdToReview, type ReviewedPlan, refuseForeign, refuseStale} from './reviewed-plan.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {stageRelease} from './stage-release.js';
+import {tellUnsafe} from './tell-unsafe.js';
 import {refuseClocks} from './timed-host.js';
 import type {World} from './world.js';
 
@@ -35,8 +39,14 @@ export interface DeployOptions {
   readonly ignoreEmbargo: boolean;
   /** When the hosts of a wave switch together, by their own clocks; undefined: each as soon as it can. */
   readonly at?: TimeRequest;
-  /** Sees the plan before anything changes; false ends the run without a change. */
-  readonly approve: (plan: RolloutPlan) => Promise<boolean>;
+  /** Safeties that were left out, by the names of their flags, for the run's reason. */
+  readonly unsafe?: readonly string[];
+  /** How long to wait for the leases of others. */
+  readonly waitLeaseMs?: number;
+  /** The plan file that this deploy is to carry out and nothing else; its hosts are `hosts`. */
+  readonly reviewed?: ReviewedPlan;
+  /** Sees the plan, and what it is made of, before anything changes; false ends the run without a change. */
+  readonly approve: (plan: RolloutPlan, fleet: FleetReport) => Promise<boolean>;
 }
 
 /**
@@ -44,7 +54,7 @@ export interface DeployOptions {
  * that have converged are left alone. Throws `DroverError` before the first change; after it every ending is a `RunEnd`.
  */
 export async function deployApp(world: World, options: DeployOptions): Promise<RunEnd> {
-  const {app, store, hosts, balancer, skip, approve, at} = options;
+  const {app, store, hosts, at, unsafe = [], reviewed} = options;
   const startedMs = world.now();
   if (app.once !== undefined) {
     throw new DroverError({
@@ -71,35 +81,60 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
     hosts: hosts.length,
     ...(world.reason === '' ? {} : {reason: world.reason}),
   });
-  const fleet = await readFleet(world, app, hosts);
+  await tellUnsafe(world, unsafe);
+  if (reviewed !== undefined) refuseForeign(world, app, reviewed);
+  const wait = new LeaseWait(world, options.waitLeaseMs ?? 0);
+  for (;;) {
+    const end = await deployOnce(world, options, {startedMs, wait});
+    if (end !== 'leased') return end;
+    await wait.pause();
+  }
+}
+
+/** From the question to every host until the end; `leased` when another run was faster by a moment and there is time to wait for it. */
+async function deployOnce(
+  world: World,
+  options: DeployOptions,
+  {startedMs, wait}: {readonly startedMs: number; readonly wait: LeaseWait},
+): Promise<RunEnd | 'leased'> {
+  const {app, store, hosts, balancer, skip, approve, at, unsafe = [], reviewed} = options;
+  const {fleet} = await wait.free(
+    async () => ({fleet: await readFleet(world, app, hosts)}),
+    () => undefined,
+  );
+  if (reviewed !== undefined) await refuseStale(world, app, reviewed, fleet);
   const snapshot = await chooseSnapshot(store, app, options.snapshot, fleet.states);
   await refuseEmbargo(world, {app, store, snapshots: [snapshot], whenMs: at?.timeMs ?? startedMs, ignored: options.ignoreEmbargo});
   refuseUnfit(fleet, at === undefined ? app.roll.budget : 0, hosts);
-  refuseLeased(fleet);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   if (at !== undefined) await refuseClocks(world, app, hosts, at.clockBoundMs);
   const rotation = await balancer.read(hosts, world.signal);
   const cut = await cutApp({inventory: world.inventory, app, store, snapshot: snapshot as SnapshotId, signal: world.signal});
   await warnOfDangling(world, app, cut?.parts.values() ?? []);
   const releaseFor = (host: Host): string => cut?.parts.get(host.name)?.manifest.id ?? snapshot;
-  const converged = hosts.filter((host) => hasConverged(fleet.states.get(host.name), releaseFor(host), rotation, host.name));
+  await refusePinned(world, {
+    ...{app, fleet, releases: new Map(hosts.map((host) => [host.name, releaseFor(host)])), allowed: unsafe.includes('allow-pinned')},
+    snapshot: cut === undefined ? undefined : snapshot,
+  });
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
-  const changing = orderHosts(
-    hosts.filter((host) => !converged.includes(host)),
-    serving,
-  );
+  // A reviewed plan has its hosts, and their order.
+  const converged =
+    reviewed === undefined ? hosts.filter((host) => hasConverged(fleet.states.get(host.name), releaseFor(host), rotation, host.name)) : [];
+  const changing = reviewed === undefined ? orderHosts(without(hosts, converged), serving) : hosts;
   const planned = changing.map((host): PlannedHost => {
-    const live = fleet.states.get(host.name)?.live;
+    const live = reviewed === undefined ? fleet.states.get(host.name)?.live : findPlanned(reviewed, host.name)?.from;
     return {name: host.name, silo: host.silo, to: releaseFor(host), ...(live === undefined ? {} : {from: live})};
   });
   const shared = cut === undefined ? undefined : await planParts(world, {app, store, assignment: cut.assignment, balancer, fleet, planned});
   const untimed = planRollout(world, {command: 'deploy', app, skip, hosts: planned, ...shared, ...(cut === undefined ? {} : {snapshot})});
-  const plan = at === undefined ? untimed : timePlan(untimed, app, at, countSilos(hostsOfApp(world.inventory, app)));
+  const timed = at === undefined ? untimed : timePlan(untimed, app, at, countSilos(hostsOfApp(world.inventory, app)));
+  const careless: RolloutPlan = unsafe.length === 0 ? timed : {...timed, unsafe};
+  const plan = reviewed === undefined ? careless : holdToReview(world, app, reviewed, careless);
   const budget = plan.at === undefined ? plan.budget : 0;
   await announcePlan(world, plan, app, snapshot);
   const naming = namingParts(world, fleet.states, cut === undefined ? undefined : {snapshot, releases: [...listIds(cut).values()]});
   for (const host of converged) await naming.emit({kind: 'host-ended', host: host.name, outcome: 'unchanged', release: releaseFor(host)});
-  if (plan.hosts.length > 0 && !(await approve(plan))) {
+  if (plan.hosts.length > 0 && !(await approve(plan, fleet))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
   const unusable = new Map<string, Problem>(fleet.problems);
@@ -130,7 +165,11 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
     const parts = reached.map((host) => ({host, part: releaseFor(host)}));
     await noteParts(world, {app, snapshot, run: world.run, states: fleet.states, parts});
   }
-  return runRollout(naming, {app, plan, balancer, unusable, startedMs, protect: [snapshot]});
+  return runRollout(naming, {app, plan, balancer, unusable, startedMs, protect: [snapshot], mayRetry: () => wait.isOpen});
+}
+
+function without(hosts: readonly Host[], others: readonly Host[]): readonly Host[] {
+  return hosts.filter((host) => !others.includes(host));
 }
 
 /** Hosts of each silo. */
@@ -161,24 +200,6 @@ function refuseUnfit(fleet: FleetReport, budget: number, hosts: readonly Host[])
   if (fleet.problems.size <= budget && fleet.problems.size < hosts.length) return;
   const [problem, ...others] = fleet.problems.values();
   if (problem !== undefined) throw new DroverError(problem, ...others);
-}
-
-/** Another run on any of the hosts refuses this one before it takes its first lease. */
-export function refuseLeased(fleet: FleetReport, ours?: string): void {
-  const problems = [...fleet.states].flatMap(([host, {lease}]): Problem[] => {
-    if (lease === undefined || lease.leftSeconds === 0 || lease.run === ours) return [];
-    const why = lease.reason === '' ? '' : ` (${lease.reason})`;
-    return [
-      {
-        code: 'leased',
-        message: `${host} is leased by ${lease.owner} for run ${lease.run}${why}, ${lease.leftSeconds} s left`,
-        host,
-        fix: `wait, or if that run is dead: drover resume ${lease.run}`,
-      },
-    ];
-  });
-  const [first, ...more] = problems;
-  if (first !== undefined) throw new DroverError(first, ...more);
 }
 
 /** Every balancer answers and knows every host, or nothing is touched. */

@@ -22,6 +22,8 @@ export function planRest(plan: RolloutPlan, states: ReadonlyMap<string, HostStat
     const names = wave.hosts.filter((name) => left.has(name));
     return names.length === 0 ? [] : [{...wave, hosts: names}];
   });
-  const back = turned.length === 0 ? {} : {back: `${turned.map(([name]) => name).join(', ')} took the release back`};
+  const pin = [...states.values()].flatMap(({pins}) => pins).find(({run}) => run === plan.run);
+  const pinned = pin === undefined ? {} : {pinned: pin.why};
+  const back = turned.length === 0 ? {} : {back: `${turned.map(([name]) => name).join(', ')} took the release back`, ...pinned};
   return {...plan, hosts, waves, ...back};
 }

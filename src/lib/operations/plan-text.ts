@@ -23,9 +23,10 @@ export function renderPlan(plan: StoredPlan): string {
   });
 }
 
-/** What two people compare: the digest of the plan without who runs it and which run it is. */
+/** What two people compare: the digest of the plan without who runs it, which run it is, and who reviewed it. */
 export function digestPlan(plan: RolloutPlan): string {
-  const text = renderPlan({...plan, run: '', operator: '', reason: ''});
+  const {review: _, ...rest} = plan;
+  const text = renderPlan({...rest, run: '', operator: '', reason: ''});
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 

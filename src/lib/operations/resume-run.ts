@@ -5,7 +5,8 @@ import type {Host} from '../inventory/host.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
-import {refuseBalancer, refuseLeased} from './deploy-app.js';
+import {refuseBalancer} from './deploy-app.js';
+import {LeaseWait} from './free-fleet.js';
 import {namingParts} from './name-snapshots.js';
 import {useHost} from './on-host.js';
 import {planRest} from './plan-rest.js';
@@ -25,7 +26,9 @@ export interface ResumeOptions {
   readonly run: string | undefined;
   readonly openStore: () => Promise<Store>;
   readonly openBalancer: (app: App) => Balancer;
-  readonly approve: (plan: RolloutPlan, app: App) => Promise<boolean>;
+  /** How long to wait for the leases of others. */
+  readonly waitLeaseMs?: number;
+  readonly approve: (plan: RolloutPlan, app: App, fleet: FleetReport) => Promise<boolean>;
 }
 
 /**
@@ -35,8 +38,8 @@ export interface ResumeOptions {
 export async function resumeRun(world: World, options: ResumeOptions): Promise<RunEnd> {
   const startedMs = world.now();
   if (options.run !== undefined) parseRunId(options.run);
-  const found = await findRun(world, options);
-  const {app, plan, fleet} = found;
+  const first = await findRun(world, options);
+  const {app, plan} = first;
   await world.emit({
     kind: 'run-started',
     command: 'resume',
@@ -49,16 +52,23 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
     const hosts = plan.hosts.map((name) => expectHost(world, name));
     return stageEverywhere(world, {app, store: await options.openStore(), snapshot: plan.snapshot, hosts, plan, startedMs});
   }
-  refuseLeased(fleet, plan.run);
+  let known: typeof first | undefined = first;
+  const ask = async (): Promise<typeof first> => {
+    const found = known ?? (await findRun(world, {...options, run: plan.run}));
+    known = undefined;
+    return found;
+  };
+  const {fleet} = await new LeaseWait(world, options.waitLeaseMs ?? 0).free(ask, () => plan.run);
   const balancer = options.openBalancer(app);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const hosts = plan.hosts.map((planned) => expectHost(world, planned.name));
   const rotation = await balancer.read(hosts, world.signal);
   const rest = planRest(plan, fleet.states, rotation);
+  refuseExpired(world, rest);
   if (rest.at !== undefined && rest.back === undefined && rest.waves.length > 0)
     await refuseClocks(world, app, hosts, rest.at.clockBoundMs);
   await announcePlan(world, rest, app, plan.snapshot ?? plan.hosts[0]?.to);
-  if (rest.waves.length > 0 && !(await options.approve(rest, app))) {
+  if (rest.waves.length > 0 && !(await options.approve(rest, app, fleet))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
   const unusable = new Map(fleet.problems);
@@ -80,7 +90,7 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   }
   const {snapshot} = plan;
   const planned = snapshot === undefined ? undefined : {snapshot, releases: plan.hosts.map(({to}) => to)};
-  return runRollout(namingParts(world, fleet.states, planned), {
+  const end = await runRollout(namingParts(world, fleet.states, planned), {
     app,
     plan: rest,
     kept: renderPlan(plan),
@@ -89,6 +99,18 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
     startedMs,
     isResumed: true,
     protect: plan.hosts.map((host) => host.to),
+  });
+  if (end === 'leased') throw new Error('a resumed run is not planned anew');
+  return end;
+}
+
+/** A plan that holds no longer begins no wave; the way back of one is always open. */
+function refuseExpired(world: World, {review, back, waves, app, run}: RolloutPlan): void {
+  if (review === undefined || back !== undefined || waves.length === 0 || world.now() < Date.parse(review.expires)) return;
+  throw new DroverError({
+    code: 'refused',
+    message: `the plan of run ${run} held until ${review.expires}`,
+    fix: `make a new plan for the rest: drover deploy ${app} --plan-out plan.json; or go back: drover rollback ${app}`,
   });
 }
 

@@ -7,17 +7,22 @@ import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {assignApp} from './app-parts.js';
-import {orderHosts, refuseBalancer, refuseLeased} from './deploy-app.js';
-import {namingParts} from './name-snapshots.js';
+import {orderHosts, refuseBalancer} from './deploy-app.js';
+import {endLeases} from './end-leases.js';
+import {LeaseWait} from './free-fleet.js';
+import {namingParts, snapshotsOf} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
 import {runStep, useHost} from './on-host.js';
 import {planParts} from './plan-holders.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
-import {findUnfit, readFleet} from './read-fleet.js';
+import {type FleetReport, findUnfit, readFleet} from './read-fleet.js';
 import {refuseEmbargo} from './refuse-embargo.js';
+import {refusePinned} from './refuse-pinned.js';
+import {findPlanned, holdToReview, type ReviewedPlan, refuseForeign, refuseStale} from './reviewed-plan.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {chooseSnapshotBack, findPartBack, hasParts, listSnapshots} from './snapshot-back.js';
+import {tellUnsafe} from './tell-unsafe.js';
 import type {World} from './world.js';
 
 export interface RollbackOptions {
@@ -30,7 +35,14 @@ export interface RollbackOptions {
   readonly ignoreEmbargo: boolean;
   readonly hosts: readonly Host[];
   readonly balancer: Balancer;
-  readonly approve: (plan: RolloutPlan) => Promise<boolean>;
+  /** Safeties that were left out, by the names of their flags, for the run's reason. */
+  readonly unsafe?: readonly string[];
+  /** How long to wait for the leases of others. */
+  readonly waitLeaseMs?: number;
+  /** The run whose leases end here and now, alive as it may be: it is what goes wrong. */
+  readonly takeover?: string;
+  readonly reviewed?: ReviewedPlan;
+  readonly approve: (plan: RolloutPlan, fleet: FleetReport) => Promise<boolean>;
 }
 
 /**
@@ -38,7 +50,7 @@ export interface RollbackOptions {
  * there. Rolling back twice changes nothing. A host that has no such release, or a damaged one, refuses the run before it begins.
  */
 export async function rollbackApp(world: World, options: RollbackOptions): Promise<RunEnd> {
-  const {app, to, hosts, balancer, approve} = options;
+  const {app, hosts, unsafe = [], reviewed, takeover} = options;
   const startedMs = world.now();
   await world.emit({
     kind: 'run-started',
@@ -48,19 +60,44 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
     hosts: hosts.length,
     ...(world.reason === '' ? {} : {reason: world.reason}),
   });
-  const fleet = await readFleet(world, app, hosts);
+  await tellUnsafe(world, unsafe);
+  if (reviewed !== undefined) refuseForeign(world, app, reviewed);
+  if (takeover !== undefined) {
+    const {states} = await readFleet(world, app, hosts);
+    await endLeases(world, {app, states, run: takeover, takeover: true});
+  }
+  const wait = new LeaseWait(world, options.waitLeaseMs ?? 0);
+  for (;;) {
+    const end = await rollbackOnce(world, options, {startedMs, wait});
+    if (end !== 'leased') return end;
+    await wait.pause();
+  }
+}
+
+/** From the question to every host until the end; `leased` when another run was faster by a moment and there is time to wait for it. */
+async function rollbackOnce(
+  world: World,
+  options: RollbackOptions,
+  {startedMs, wait}: {readonly startedMs: number; readonly wait: LeaseWait},
+): Promise<RunEnd | 'leased'> {
+  const {app, to, hosts, balancer, approve, unsafe = [], reviewed} = options;
+  const {fleet} = await wait.free(
+    async () => ({fleet: await readFleet(world, app, hosts)}),
+    () => undefined,
+  );
+  if (reviewed !== undefined) await refuseStale(world, app, reviewed, fleet);
   const [unfit, ...more] = findUnfit(fleet);
   if (unfit !== undefined) throw new DroverError(unfit, ...more);
-  refuseLeased(fleet);
   if (fleet.problems.size > app.roll.budget || fleet.problems.size === hosts.length) {
     const [problem, ...others] = fleet.problems.values();
     if (problem !== undefined) throw new DroverError(problem, ...others);
   }
-  const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, to) : undefined;
+  const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to) : undefined;
   const targets = hosts.flatMap((host): {host: Host; target: Target}[] => {
     const state = fleet.states.get(host.name);
     if (state === undefined) return [];
-    return [{host, target: snapshot === undefined ? findTarget(host, state, to) : findPart(host, state, snapshot)}];
+    const wanted = reviewed === undefined ? to : findPlanned(reviewed, host.name)?.to;
+    return [{host, target: snapshot === undefined ? findTarget(host, state, wanted) : findPart(host, state, snapshot)}];
   });
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
   if (refused !== undefined) throw new DroverError(refused, ...others);
@@ -71,28 +108,41 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
     const snapshots = snapshot === undefined ? moving.map((each) => each.to) : [snapshot];
     await refuseEmbargo(world, {app, store: options.openStore(), snapshots, whenMs: startedMs, ignored: options.ignoreEmbargo});
   }
+  await refusePinned(world, {
+    ...{app, fleet, releases: new Map(moving.map(({host, to: id}) => [host.name, id])), snapshot, allowed: unsafe.includes('allow-pinned')},
+  });
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
-  const order = orderHosts(
-    moving.map((each) => each.host),
-    serving,
-  );
+  // A reviewed plan has its hosts, and their order.
+  const order =
+    reviewed === undefined
+      ? orderHosts(
+          moving.map((each) => each.host),
+          serving,
+        )
+      : hosts;
   moving.sort((one, other) => order.indexOf(one.host) - order.indexOf(other.host));
   const planned = moving.map(
-    ({host, to: id, from}): PlannedHost => ({name: host.name, silo: host.silo, to: id, ...(from === undefined ? {} : {from})}),
+    ({host, to: id, from}): PlannedHost => ({
+      ...{name: host.name, silo: host.silo, to: id},
+      ...(from === undefined ? {} : {from}),
+      ...describePin(fleet.states.get(host.name), id),
+    }),
   );
   const assignment = snapshot === undefined ? undefined : assignApp(world.inventory, app);
   const shared =
     assignment === undefined ? undefined : await planParts(world, {app, store: options.openStore(), assignment, balancer, fleet, planned});
-  const plan = planRollout(world, {
+  const bare = planRollout(world, {
     command: 'rollback',
     app,
     hosts: planned,
     ...shared,
     ...(snapshot === undefined ? {} : {snapshot}),
   });
+  const careless: RolloutPlan = unsafe.length === 0 ? bare : {...bare, unsafe};
+  const plan = reviewed === undefined ? careless : holdToReview(world, app, reviewed, careless);
   const ids = new Set(moving.map((each) => each.to));
   await announcePlan(world, plan, app, snapshot ?? (ids.size === 1 ? [...ids][0] : undefined));
   const naming = namingParts(world, fleet.states, snapshot === undefined ? undefined : {snapshot, releases: [...ids]});
@@ -106,7 +156,7 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
         ...(target.live === undefined ? {} : {release: target.live}),
       });
   }
-  if (plan.hosts.length > 0 && !(await approve(plan))) {
+  if (plan.hosts.length > 0 && !(await approve(plan, fleet))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
   if (snapshot !== undefined) {
@@ -119,7 +169,19 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   for (const problem of fleet.problems.values()) {
     await world.emit({kind: 'host-ended', host: problem.host ?? '', outcome: 'skipped', code: problem.code, why: problem.message});
   }
-  return runRollout(naming, {app, plan, balancer, unusable: new Map(), startedMs, protect: [...ids], debt: fleet.problems.size});
+  const ends = {app, plan, balancer, unusable: new Map(), startedMs, protect: [...ids], debt: fleet.problems.size};
+  return runRollout(naming, {...ends, mayRetry: () => wait.isOpen});
+}
+
+/**
+ * What a host leaves turned out bad, and is pinned out: unless it goes forward again, to what was proven after it.
+ */
+function describePin(state: HostState | undefined, to: string): {readonly pinsOut?: string} {
+  const from = state?.live;
+  if (state === undefined || from === undefined) return {};
+  const first = (id: string): number => state.journal.findIndex((line) => line.event === 'confirmed' && line.detail === id);
+  if (first(from) >= 0 && first(from) < first(to)) return {};
+  return {pinsOut: snapshotsOf(state, from).at(-1)?.snapshot ?? from};
 }
 
 type Target =

@@ -25,6 +25,7 @@ export async function announcePlan(world: World, plan: RolloutPlan, app: App, sn
     boundMs: boundRollout(plan, app, slowest),
     ...(snapshot === undefined ? {} : {snapshot}),
     ...(plan.at === undefined ? {} : {instant: plan.at.time}),
+    ...(plan.review === undefined ? {} : {author: plan.review.author, approvedBy: plan.review.approvedBy}),
   });
 }
 
@@ -44,10 +45,13 @@ export async function runRollout(
     /** Hosts that could not be asked and are not in the plan. */
     readonly debt?: number;
     readonly isResumed?: boolean;
+    /** Asked when another run was faster: true leaves the run open, for its caller to plan anew. */
+    readonly mayRetry?: () => boolean;
   },
-): Promise<RunEnd> {
+): Promise<RunEnd | 'leased'> {
   const {app, plan, balancer, unusable, startedMs, protect, debt = 0, kept = renderPlan(plan), isResumed = false} = options;
   if (plan.hosts.length === 0) return endRun(world, startedMs, debt === 0 ? 'converged' : 'needs-attention');
+  const mayRetry = options.mayRetry ?? (() => false);
   const members = new Map<string, Host>(world.inventory.hosts.map((host) => [host.name, host]));
   const carried = await carryOut(world, {app, plan, kept, balancer, hosts: members, unusable, isResumed});
   const result: RolloutResult = carried.outcome === 'converged' && debt > 0 ? {...carried, outcome: 'needs-attention'} : carried;
@@ -57,6 +61,7 @@ export async function runRollout(
   }
   if (!world.signal.aborted && (result.outcome === 'rolled-back' || result.outcome === 'refused'))
     await closeRun(world, app, plan, unusable, result);
+  if (result.outcome === 'refused' && result.code === 'leased' && !world.signal.aborted && mayRetry()) return 'leased';
   if (result.why !== undefined && result.outcome === 'refused') await world.emit({kind: 'warning', message: result.why});
   return endRun(world, startedMs, result.outcome, {
     ...(result.code === undefined ? {} : {code: result.code}),
@@ -125,14 +130,16 @@ function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} 
   // Waiting for its time was called off, and all is as before.
   if (plan.at !== undefined && result.outcome === 'interrupted' && !plan.hosts.some(({name}) => isChanged(result.state.hosts.get(name))))
     return {};
+  const isExpired = result.state.stop?.kind === 'expired';
   const open = plan.hosts.filter(({name}) => result.state.hosts.get(name)?.kind !== 'done');
   const untouched = open.filter(({name}) => {
     const stage = result.state.hosts.get(name);
-    return stage?.kind === 'lost' && !stage.touched;
+    return (stage?.kind === 'lost' || (stage?.kind === 'ready' && isExpired)) && !stage.touched;
   });
   if (open.length === 0 || untouched.length < open.length || plan.back !== undefined) return {next: `drover resume ${plan.run}`};
   const to = plan.command === 'deploy' ? ` ${(plan.snapshot ?? open[0]?.to ?? '').slice(0, 12)}` : '';
-  return {next: `drover ${plan.command} ${plan.app}${to} --hosts ${foldHostSet(open.map(({name}) => name))}`};
+  const reviewed = plan.review === undefined ? '' : ' --plan-out plan.json';
+  return {next: `drover ${plan.command} ${plan.app}${to} --hosts ${foldHostSet(open.map(({name}) => name))}${reviewed}`};
 }
 
 /** Old releases go once the fleet has moved; a host that cannot is a warning, never a failure of the run. */

@@ -36,6 +36,7 @@ export function chooseSnapshotBack(states: ReadonlyMap<string, HostState>): stri
   );
   if (current === undefined) return undefined;
   if ([...states.values()].some((state) => rollbackTarget(state).kind === 'already')) return current;
+  const pinned = new Set([...states.values()].flatMap(({pins}) => pins.map(({release, snapshot}) => snapshot ?? release)));
   const newest = new Map<string, string>();
   for (const state of states.values()) {
     for (const release of [...listProven(state), ...(state.live === undefined ? [] : [state.live])]) {
@@ -48,7 +49,7 @@ export function chooseSnapshotBack(states: ReadonlyMap<string, HostState>): stri
     }
   }
   return [...newest.keys()]
-    .filter((snapshot) => snapshot !== current)
+    .filter((snapshot) => snapshot !== current && !pinned.has(snapshot))
     .sort((a, b) => ((newest.get(a) ?? '') < (newest.get(b) ?? '') ? 1 : -1))
     .find((snapshot) => {
       const ways = [...states.values()].map((state) => findPartBack(state, snapshot).kind);

@@ -47,6 +47,10 @@ export function describeTogether(event: {
   return `${formatCount(hosts, 'host')} ${apart}, the last ${seconds(lastAfterMs)} after its time; clocks off by ${clockErrorMs} ms at most`;
 }
 
+function describeApprovals(names: readonly string[]): string {
+  return names.length === 0 ? '' : `, approved by ${names.join(', ')}`;
+}
+
 function describe(event: DroverEvent): Line | undefined {
   switch (event.kind) {
     case 'run-started':
@@ -55,7 +59,8 @@ function describe(event: DroverEvent): Line | undefined {
       const hosts = event.waves.reduce((sum, wave) => sum + wave.hosts.length, 0);
       const size = `${formatCount(hosts, 'host')} in ${formatCount(event.waves.length, 'wave')}`;
       const at = event.instant === undefined ? '' : `, first at ${event.instant}`;
-      return {text: `plan ${shortenId(event.digest)}: ${size}, at most ${formatDuration(event.boundMs)}${at}`};
+      const by = event.author === undefined ? '' : `, by ${event.author}${describeApprovals(event.approvedBy ?? [])}`;
+      return {text: `plan ${shortenId(event.digest)}: ${size}, at most ${formatDuration(event.boundMs)}${at}${by}`};
     }
     case 'staging-started': {
       const limits = describeRate(event.rate);
@@ -98,7 +103,10 @@ function describe(event: DroverEvent): Line | undefined {
     case 'rolling-back':
       return {text: append(`rolling back ${foldHostSet(event.hosts)}`, event.why), paint: 'bad'};
     case 'warning':
-      return {text: `warning: ${event.host === undefined ? '' : `${event.host}: `}${event.message}`, paint: 'warn'};
+      return {
+        text: `warning: ${event.host === undefined ? '' : `${event.host}: `}${event.message}`,
+        paint: event.unsafe === undefined ? 'warn' : 'bad',
+      };
     case 'run-ended': {
       const next = event.next === undefined ? '' : `; next: ${event.next}`;
       return {

@@ -52,6 +52,7 @@ export interface Warning {
   readonly atMs: number;
   readonly message: string;
   readonly host?: string;
+  readonly unsafe?: string;
 }
 
 /** All that is known of a run so far: the fold of its events, from which terminal, JSON and HTML are made alike. */
@@ -197,7 +198,11 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
       model.rollback = {atMs, hosts: event.hosts, why: event.why};
       return;
     case 'warning':
-      model.warnings.push({atMs, message: event.message, ...(event.host === undefined ? {} : {host: event.host})});
+      model.warnings.push({
+        ...{atMs, message: event.message},
+        ...(event.host === undefined ? {} : {host: event.host}),
+        ...(event.unsafe === undefined ? {} : {unsafe: event.unsafe}),
+      });
       return;
     case 'run-ended':
       model.ended = event;

@@ -72,9 +72,9 @@ function describeRelays(model: RunModel): Entry[] {
 
 function describeWarnings(model: RunModel): Entry[] {
   const entries = model.warnings.slice(0, warningsShown).map(
-    ({message, host}): Entry => ({
+    ({message, host, unsafe}): Entry => ({
       label: 'warning',
-      paint: 'warn',
+      paint: unsafe === undefined ? 'warn' : 'bad',
       parts: [cleanText(`${host === undefined ? '' : `${host}: `}${message}`)],
     }),
   );

@@ -19,7 +19,9 @@ export function noteLease(state: RolloutState, event: Extract<RolloutEvent, {kin
     return settleLeases(setStage({...state, leased: new Set([...state.leased, event.host])}, event.host, stage));
   }
   const lost = setStage(state, event.host, {kind: 'lost', why: event.why, code: event.code, touched});
-  if (event.code !== 'leased' || state.stop !== undefined) return settleLeases(lost);
+  if (state.stop !== undefined) return settleLeases(lost);
+  if (event.isFinal === true) return settleLeases({...lost, stop: {kind: 'stale', why: event.why, code: event.code}});
+  if (event.code !== 'leased') return settleLeases(lost);
   return settleLeases({...lost, stop: {kind: 'leased', why: event.why, code: 'leased'}});
 }
 

@@ -11,6 +11,8 @@ export interface PlannedHost {
    * leased so that it can go back with the others, and not moved again.
    */
   readonly earlier?: 'begun' | 'done';
+  /** In a rollback: what it leaves turned out bad, and is pinned out as this snapshot. */
+  readonly pinsOut?: string;
 }
 
 /** Hosts that stand in for one another, because they hold the same: at least `least` of them stay in rotation while one is out for its move. */
@@ -27,6 +29,20 @@ export interface Holders {
 export type MoveStep = Extract<Step, 'drain' | 'arm' | 'switch' | 'restart' | 'health' | 'warm' | 'admit' | 'confirm' | 'revert'>;
 
 export type Direction = 'forward' | 'back';
+
+/** What a reviewed plan is held to on every host. */
+export interface Review {
+  /** A host takes the plan of this nonce up once. */
+  readonly nonce: string;
+  /** Of the plan file. */
+  readonly digest: string;
+  readonly author: string;
+  readonly approvedBy: readonly string[];
+  /** ISO 8601, UTC: no wave begins later. */
+  readonly expires: string;
+  /** The epoch that each host must still have. */
+  readonly epochs: Readonly<Record<string, number>>;
+}
 
 /** When the first wave of a timed deploy switches; later ones follow by their offsets. */
 export interface Appointment {
@@ -66,6 +82,12 @@ export interface RolloutPlan {
   readonly steps: readonly MoveStep[];
   /** Set when a run is resumed on its way back: it only goes back. */
   readonly back?: string;
+  /** Set with it where the run had pinned its release out: why. */
+  readonly pinned?: string;
+  /** Set when the plan was reviewed as a file. */
+  readonly review?: Review;
+  /** Safeties that were left out, by the names of their flags; `allow-pinned` is one of them. */
+  readonly unsafe?: readonly string[];
 }
 
 /** The way back: the same steps, with `revert` for `switch`, without arming anything, and without warming or confirming what served before. */

@@ -23,6 +23,8 @@ export function endRun(state: RolloutState): Answer {
 function isFinished(state: RolloutState, stage: HostStage, outcome: RunOutcome): boolean {
   if (stage.kind === 'done' || stage.kind === 'reverted') return true;
   if (stage.kind !== 'ready' || stage.touched) return false;
+  // An expired plan begins no more on this host.
+  if (state.stop?.kind === 'expired') return true;
   const isResumed = state.plan.hosts.some((host) => host.earlier !== undefined);
   if (state.phase === 'reverting' || (outcome === 'refused' && !isResumed)) return true;
   // Waiting for a time is no beginning: who called that off wants none of it.
@@ -51,7 +53,7 @@ function judgeRun(state: RolloutState): RunOutcome {
   const stages = [...state.hosts.values()];
   const {stop} = state;
   if (stages.every((stage) => stage.kind === 'done')) return 'converged';
-  if (stop?.kind === 'leased' || stop?.kind === 'unreachable') return 'refused';
+  if (stop?.kind === 'leased' || stop?.kind === 'unreachable' || stop?.kind === 'stale') return 'refused';
   if (stop?.kind === 'interrupted' && !stages.some((stage) => stage.kind === 'stuck')) return 'interrupted';
   if (stages.some(isChanged)) return 'needs-attention';
   if (stages.some((stage) => stage.kind === 'reverted')) return 'rolled-back';

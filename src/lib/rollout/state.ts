@@ -7,7 +7,7 @@ export type Phase = 'leasing' | 'waiting' | 'rolling' | 'soaking' | 'reverting' 
 
 /** Why a run stopped going forward. The first reason stands, unless a later one turns the run round or takes a host away. */
 export interface Stop {
-  readonly kind: 'leased' | 'unreachable' | 'floor' | 'release' | 'budget' | 'interrupted' | 'fenced' | 'late';
+  readonly kind: 'leased' | 'unreachable' | 'stale' | 'floor' | 'release' | 'budget' | 'interrupted' | 'fenced' | 'late' | 'expired';
   readonly why: string;
   readonly code: ErrorCode;
 }
@@ -27,13 +27,16 @@ export interface RolloutState {
   /** The hosts of the timed wave all stand ready, and its time was asked for. */
   readonly isDue?: boolean;
   readonly stop?: Stop;
+  /** The plan holds no longer, and why: the wave under way is finished, no other begins. */
+  readonly expired?: string;
 }
 
 /** What happened in the world. */
 export type RolloutEvent =
   | {readonly kind: 'begin'}
   | {readonly kind: 'leased'; readonly host: string}
-  | {readonly kind: 'lease-failed'; readonly host: string; readonly code: ErrorCode; readonly why: string}
+  /** `isFinal`: the plan does not fit the host, and so does not fit at all. */
+  | {readonly kind: 'lease-failed'; readonly host: string; readonly code: ErrorCode; readonly why: string; readonly isFinal?: boolean}
   /** `restarted`: this run's restart hook has run on the host before. */
   | {readonly kind: 'step-done'; readonly host: string; readonly step: MoveStep; readonly restarted?: boolean}
   /** `release`: what we ship is to blame. `host`: the host or the way to it. `fenced`: another run took the host over. */
@@ -57,6 +60,8 @@ export type RolloutEvent =
   | {readonly kind: 'time-missed'; readonly why: string}
   /** Another run has the host now. Heard while a run waits for its time; later the host's next step says so. */
   | {readonly kind: 'lease-lost'; readonly host: string; readonly why: string}
+  /** The time that the plan was to hold has passed. */
+  | {readonly kind: 'expired'; readonly why: string}
   | {readonly kind: 'interrupt'};
 
 export type RunOutcome = Extract<Happening, {kind: 'run-ended'}>['outcome'];

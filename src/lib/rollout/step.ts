@@ -36,6 +36,8 @@ export function step(state: RolloutState, event: RolloutEvent): Answer {
       return passGate(missTime(state, event.why));
     case 'lease-lost':
       return passGate(loseLease(state, event));
+    case 'expired':
+      return {state: {...state, expired: event.why}, effects: []};
     case 'interrupt':
       return interrupt(state);
   }

@@ -54,6 +54,10 @@ export function openNextWave(state: RolloutState): Answer {
   );
   const next = waves[index];
   if (next === undefined) return joinAnswers({state, effects: passed}, endRun(state));
+  if (state.expired !== undefined) {
+    const stopped: RolloutState = {...state, stop: {kind: 'expired', why: state.expired, code: 'refused'}};
+    return joinAnswers({state: stopped, effects: passed}, endRun(stopped));
+  }
   const opened: RolloutState = {...state, wave: index};
   if (at === undefined) return joinAnswers({state, effects: passed}, startWaves(opened));
   const wait: Effect = {kind: 'await-time', moment: 'open', offsetMs: next.offsetMs ?? 0};

@@ -3,6 +3,7 @@
 open_state
 enter
 require_lease
+[ ! -f "$state/pins/$to" ] || exit 0
 write_pin "$to" || fail 18 "cannot write below $state/pins"
 record pinned "$to"
 flush

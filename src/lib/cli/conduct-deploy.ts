@@ -1,0 +1,195 @@
+import {DroverError} from '../errors/drover-error.js';
+import type {App} from '../inventory/app.js';
+import {openAppBalancer} from '../operations/app-balancer.js';
+import {type DeployOptions, deployApp} from '../operations/deploy-app.js';
+import {stepsOfApp} from '../operations/plan-rollout.js';
+import type {MoveStep} from '../rollout/plan.js';
+import type {Answer} from './answer.js';
+import {approvePlan} from './approve-plan.js';
+import {conductRun, type RunFlags} from './conduct-run.js';
+import {readEmbargoFlag} from './embargo-flags.js';
+import {chooseAppAndSnapshot, chooseHosts, type Loaded, loadBoth, type ProjectFlags, type SelectionFlags} from './load-project.js';
+import {openStore} from './open-store.js';
+import {readPinFlag} from './pin-flags.js';
+import {choosePlan, holdsMs, type PlanFileFlags, refuseBeside} from './plan-file-flags.js';
+import type {ReadPlan} from './read-plan-file.js';
+import {chooseAppOfPlan, chooseHostsOfPlan, reviewPlan} from './review-plan.js';
+import {readSkips} from './skip-flags.js';
+import {readTimeFlags} from './time-flags.js';
+import {adjustApp, type TransferFlags} from './transfer-flags.js';
+
+export type DeployFlags = ProjectFlags &
+  SelectionFlags &
+  RunFlags &
+  TransferFlags &
+  PlanFileFlags & {
+    readonly yes: boolean;
+    readonly 'skip-warm': boolean;
+    readonly 'skip-health': boolean;
+    readonly 'ignore-embargo': boolean;
+    readonly 'allow-pinned'?: string | undefined;
+    readonly 'without-approval': boolean;
+    readonly 'wait-lease'?: number | undefined;
+    readonly at?: string | undefined;
+    readonly 'wave-gap'?: number | undefined;
+    readonly 'clock-bound'?: number | undefined;
+  };
+
+interface DeployWords {
+  readonly app?: string | undefined;
+  readonly snapshot?: string | undefined;
+}
+
+/** What of a deploy comes from the command line, or from a plan file in its place. */
+type Chosen = Omit<DeployOptions, 'store' | 'balancer' | 'approve' | 'waitLeaseMs'> & {readonly reason: string};
+
+/** `drover deploy`. `argv`: the words as they were typed, for the commands that a refusal names. */
+export async function conductDeploy(
+  words: DeployWords,
+  flags: DeployFlags,
+  env: NodeJS.ProcessEnv,
+  argv: readonly string[],
+): Promise<Answer> {
+  const signal = AbortSignal.timeout(120_000);
+  const choice = await choosePlan(flags, signal);
+  const loadFiles = (): Promise<Loaded> => loadBoth(flags, env, signal);
+  const {project, inventory, chosen} =
+    choice.kind === 'file'
+      ? await readFile(words, flags, choice.read, {loadFiles, env, signal})
+      : await readFlags(words, flags, loadFiles, argv);
+  const {reason, ...options} = chosen;
+  const store = openStore(project);
+  const write =
+    flags['plan-out'] === undefined
+      ? undefined
+      : {out: flags['plan-out'], holdsMs: holdsMs(flags), gapMs: chosen.at?.gapMs, key: flags.key};
+  if (write !== undefined && chosen.snapshot !== 'latest') await store.resolve(chosen.app.name, chosen.snapshot);
+  return conductRun({
+    command: 'deploy',
+    project,
+    inventory,
+    flags: {...flags, reason},
+    env,
+    quietUntilApproved: !flags.yes || choice.kind === 'file',
+    work: (conducted) =>
+      deployApp(conducted.world, {
+        ...options,
+        store,
+        balancer: openAppBalancer(conducted.world, chosen.app),
+        waitLeaseMs: flags['wait-lease'] ?? 0,
+        approve: approvePlan(conducted, chosen.app, {
+          yes: flags.yes,
+          planOnly: flags['plan-only'],
+          digest: choice.kind === 'digest' ? choice.digest : undefined,
+          reviewed: choice.kind === 'file',
+          ...(write === undefined ? {} : {write}),
+        }),
+      }),
+  });
+}
+
+async function readFlags(
+  words: DeployWords,
+  flags: DeployFlags,
+  load: () => Promise<Loaded>,
+  argv: readonly string[],
+): Promise<Loaded & {readonly chosen: Chosen}> {
+  const skip = readSkips(flags);
+  const pinReason = readPinFlag(flags);
+  const ignoreEmbargo = readEmbargoFlag(flags);
+  const at = readTimeFlags(flags);
+  const loaded = await load();
+  const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(loaded.project, words.app, words.snapshot);
+  const withoutApproval = readEmergency(named, flags, argv);
+  const app = adjustApp(named, flags);
+  const unsafe = [
+    ...[...skip].map((step) => `skip-${step}`),
+    ...(ignoreEmbargo ? ['ignore-embargo'] : []),
+    ...(pinReason === undefined ? [] : ['allow-pinned']),
+    ...(withoutApproval ? ['without-approval'] : []),
+  ];
+  const reason = flags.reason === '' ? (pinReason ?? '') : flags.reason;
+  const hosts = chooseHosts(loaded.inventory, flags, app);
+  return {...loaded, chosen: {app, snapshot, hosts, skip, ignoreEmbargo, unsafe, reason, ...(at === undefined ? {} : {at})}};
+}
+
+/** A deploy of what others must have approved goes by a plan file, or, where the policy allows that, without one for a reason. */
+function readEmergency(app: App, flags: DeployFlags, argv: readonly string[]): boolean {
+  const {review} = app;
+  const approvals = review?.approvals ?? 0;
+  const changesNothing = flags['plan-only'] || flags['plan-out'] !== undefined;
+  if (!flags['without-approval']) {
+    if (approvals === 0 || changesNothing) return false;
+    const typed = argv.filter((word) => word !== '-y' && word !== '--yes').map(quoteWord);
+    throw new DroverError({
+      code: 'refused',
+      message: `a deploy of "${app.name}" wants ${approvals} ${approvals === 1 ? 'approval' : 'approvals'}`,
+      fix: `type: drover deploy ${[...typed, '--plan-out plan.json'].join(' ')}; then each approver: drover approve plan.json; then: drover deploy --plan plan.json`,
+    });
+  }
+  if (approvals === 0)
+    throw new DroverError({code: 'usage', message: `--without-approval means nothing: a deploy of "${app.name}" wants none`});
+  if (review?.emergency !== true) {
+    throw new DroverError({
+      code: 'refused',
+      message: `the policy of "${app.name}" allows no deploy without approval`,
+      fix: 'make a plan with --plan-out and have it approved',
+    });
+  }
+  if (flags.reason.trim() === '')
+    throw new DroverError({code: 'refused', message: '--without-approval wants a reason for the record', fix: 'add --reason "…"'});
+  return true;
+}
+
+/** A word as a shell takes it. */
+function quoteWord(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+async function readFile(
+  words: DeployWords,
+  flags: DeployFlags,
+  read: ReadPlan,
+  {loadFiles, env, signal}: {readonly loadFiles: () => Promise<Loaded>; readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal},
+): Promise<Loaded & {readonly chosen: Chosen}> {
+  const {hosts: names, silo, role, exclude, limit, all, at: time} = flags;
+  refuseBeside({
+    SNAPSHOT: words.snapshot,
+    '--hosts': names,
+    '--silo': silo,
+    '--role': role,
+    '--exclude': exclude,
+    '--limit': limit,
+    '--all': all,
+  });
+  refuseBeside({'--at': time, '--wave-gap': flags['wave-gap'], '--clock-bound': flags['clock-bound'], '--skip-warm': flags['skip-warm']});
+  refuseBeside({
+    '--skip-health': flags['skip-health'],
+    '--ignore-embargo': flags['ignore-embargo'],
+    '--allow-pinned': flags['allow-pinned'],
+  });
+  refuseBeside({'--without-approval': flags['without-approval']});
+  const {rollout, gapMs, reason} = read.file;
+  if (rollout.command !== 'deploy')
+    throw new DroverError({
+      code: 'refused',
+      message: `${read.name} is a plan to ${rollout.command}`,
+      fix: `drover ${rollout.command} --plan ${read.path ?? '-'}`,
+    });
+  const {project, inventory} = await loadFiles();
+  const app = adjustApp(chooseAppOfPlan(project, read, words.app), flags);
+  const hosts = chooseHostsOfPlan(inventory, app, read);
+  const reviewed = await reviewPlan(app, read, {approvals: flags.approval, env, signal});
+  const left = stepsOfApp(app, 'deploy').filter((step): step is MoveStep => !rollout.steps.includes(step));
+  const {at, unsafe = []} = rollout;
+  return {
+    project,
+    inventory,
+    chosen: {
+      ...{app, hosts, reviewed, unsafe, skip: new Set(left), ignoreEmbargo: unsafe.includes('ignore-embargo')},
+      snapshot: rollout.snapshot ?? rollout.hosts[0]?.to ?? '',
+      reason: flags.reason === '' ? reason : flags.reason,
+      ...(at === undefined ? {} : {at: {timeMs: Date.parse(at.time), gapMs: gapMs ?? undefined, clockBoundMs: at.clockBoundMs}}),
+    },
+  };
+}
