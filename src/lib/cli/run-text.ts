@@ -81,6 +81,14 @@ export function renderNagios(report: HealthReport): string {
   return `${word} - ${report.app}: ${healthy}/${report.hosts.length} healthy${which}|healthy=${healthy};;;0;${report.hosts.length} releases=${report.releases.length}\n`;
 }
 
+/** The newest of what was taken back: who, when and why. */
+function describePins({pins}: HostStatus): string {
+  const last = pins.at(-1);
+  if (last === undefined) return '';
+  const more = pins.length === 1 ? '' : `, and ${pins.length - 1} before`;
+  return `${shortId(last.snapshot ?? last.release)} taken back ${last.at.slice(0, 16).replace('T', ' ')} by ${last.owner}: ${last.why}${more}`;
+}
+
 export function renderStatus(status: readonly AppStatus[], terminal: Terminal): string {
   const rows = status.flatMap(({app, hosts}) => {
     const groups = new Map<string, {hosts: string[]; live: (string | undefined)[]; first: HostStatus}>();
@@ -93,6 +101,7 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
         host.reachable,
         host.reachable ? host.why : 'unreachable',
         host.staged.length,
+        host.pins.map(({run}) => run),
       ]);
       const group = groups.get(key) ?? {hosts: [], live: [], first: host};
       group.hosts.push(host.host);
@@ -106,7 +115,11 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
       first.reachable ? describeRelease(first.snapshot ?? first.live ?? '-', live) : {text: 'unreachable', paint: 'bad' as const},
       String(first.staged.length),
       first.lease === undefined ? '-' : `${first.lease.run} by ${first.lease.owner}`,
-      [first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`, withoutName(first.why ?? '', first.host)]
+      [
+        first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`,
+        describePins(first),
+        withoutName(first.why ?? '', first.host),
+      ]
         .filter((word) => word !== '')
         .join('; '),
     ]);

@@ -1,3 +1,4 @@
+import type {Pin} from '../host/host-records.js';
 import type {HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
@@ -19,6 +20,8 @@ export interface HostStatus {
   /** Staged and not live. */
   readonly staged: readonly string[];
   readonly lease?: {readonly run: string; readonly owner: string; readonly reason: string; readonly leftSeconds: number};
+  /** What was taken back there and is not shipped again unasked, newest last. */
+  readonly pins: readonly Pin[];
   /** Runs that did not end there. */
   readonly openRuns: readonly string[];
 }
@@ -55,11 +58,12 @@ export async function readStatus(
 
 function describeHost(host: Host, state: HostState | undefined, why: string | undefined): HostStatus {
   const place = {host: host.name, silo: host.silo};
-  if (state === undefined) return {...place, reachable: false, staged: [], openRuns: [], ...(why === undefined ? {} : {why})};
+  if (state === undefined) return {...place, reachable: false, staged: [], pins: [], openRuns: [], ...(why === undefined ? {} : {why})};
   return {
     ...place,
     reachable: true,
     staged: state.releases.filter((id) => id !== state.live),
+    pins: [...state.pins].sort((one, other) => (one.run < other.run ? -1 : 1)),
     openRuns: state.openRuns,
     ...(state.unsafe === undefined ? {} : {why: state.unsafe}),
     ...(state.live === undefined ? {} : {live: state.live}),

@@ -9,6 +9,7 @@ import type {StageRequest} from '../host/stage-request.js';
 import {VerbError} from '../host/verb-call.js';
 import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
+import {awaitBusy} from './await-busy.js';
 import {BucketShelf} from './bucket-shelf.js';
 import {DeltaShelf, type DeltaWish} from './delta-shelf.js';
 import {chooseWishes, plainWish, releaseFor, type WishOptions} from './delta-wishes.js';
@@ -179,7 +180,7 @@ async function stageHost(
     retry: {...cutRetry, attempts: (app.push?.retries ?? usualRetries) + 1},
     action: async () => {
       try {
-        return await send(wish);
+        return await awaitBusy(world, () => send(wish));
       } catch (error) {
         if (base === undefined || !isDamage(error)) throw error;
         await world.emit({

@@ -1,0 +1,141 @@
+import {mkdir, mkdtemp, readlink, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import type {Happening} from '../../src/lib/events/event.js';
+import {HostApp} from '../../src/lib/host/host-app.js';
+import type {HostState} from '../../src/lib/host/host-state.js';
+import type {Link, LinkOpener} from '../../src/lib/host/link.js';
+import type {App} from '../../src/lib/inventory/app.js';
+import type {AppName, Host, Inventory} from '../../src/lib/inventory/host.js';
+import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
+import {type DeployOptions, deployApp} from '../../src/lib/operations/deploy-app.js';
+import {type RollbackOptions, rollbackApp} from '../../src/lib/operations/rollback-app.js';
+import type {RunEnd} from '../../src/lib/operations/run-end.js';
+import type {World} from '../../src/lib/operations/world.js';
+import {createSnapshot} from '../../src/lib/snapshot/create-snapshot.js';
+import {type DirectoryStore, openDirectoryStore} from '../../src/lib/snapshot/directory-store.js';
+import {createNoBalancer} from '../../src/lib/traffic/no-balancer.js';
+import {makeHost, patiently, plainEnv} from '../host/some-host.js';
+import {linkWith} from '../host/verb-site.js';
+
+const root = '~/site';
+
+/** One operator at work: what they see, and the machine of theirs. */
+export interface OperatorOptions {
+  readonly run: string;
+  readonly operator?: string;
+  readonly reason?: string;
+  /** Milliseconds since the epoch; the real clock where left out. */
+  readonly now?: () => number;
+  readonly hear?: (happening: Happening) => void | Promise<void>;
+}
+
+/** Hosts that are folders of this machine, each a home of its own, and several operators who deploy content to them. */
+export class SiteFleet {
+  private readonly store: DirectoryStore;
+  private readonly links = new Map<string, Link>();
+
+  private constructor(
+    readonly folder: string,
+    readonly hosts: readonly Host[],
+  ) {
+    this.store = openDirectoryStore({path: path.join(folder, 'store'), now: Date.now});
+  }
+
+  static async make(size: number): Promise<SiteFleet> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'drover-fleet-'));
+    const hosts = Array.from({length: size}, (_, index) => makeHost({link: 'local'}, `web${index + 1}`));
+    const fleet = new SiteFleet(folder, hosts);
+    for (const host of hosts) {
+      await mkdir(path.join(folder, host.name));
+      const link = linkWith({name: 'sh', words: ['sh'], env: {...plainEnv(), HOME: path.join(folder, host.name)}});
+      fleet.links.set(host.name, {...link, host});
+    }
+    return fleet;
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, {recursive: true, force: true});
+  }
+
+  /** Takes a snapshot; gives its id. */
+  async release(text: string): Promise<string> {
+    const source = path.join(this.folder, 'content');
+    await mkdir(source, {recursive: true});
+    await writeFile(path.join(source, 'name'), text);
+    const saved = await createSnapshot({
+      ...{
+        source,
+        app: 'shop',
+        ignore: [],
+        labels: {},
+        store: this.store,
+        now: Date.now,
+        signal: patiently,
+        allowEmpty: true,
+        sizeChanged: true,
+      },
+    });
+    return saved.record.id;
+  }
+
+  /** A deploy of `snapshot` by somebody. */
+  async deploy(by: OperatorOptions, snapshot: string, more: Partial<DeployOptions> = {}): Promise<RunEnd> {
+    return deployApp(this.world(by, more.app), {
+      ...{app: makeApp(), store: this.store, snapshot, hosts: this.hosts, balancer: createNoBalancer()},
+      ...{skip: new Set(), ignoreEmbargo: false, approve: async () => true},
+      ...more,
+    });
+  }
+
+  async rollback(by: OperatorOptions, more: Partial<RollbackOptions> = {}): Promise<RunEnd> {
+    return rollbackApp(this.world(by, more.app), {
+      ...{app: makeApp(), to: undefined, openStore: () => this.store, hosts: this.hosts, balancer: createNoBalancer()},
+      ...{ignoreEmbargo: false, approve: async () => true},
+      ...more,
+    });
+  }
+
+  app(name: string): HostApp {
+    return new HostApp(this.links.get(name) as Link, root, 'shop', patiently);
+  }
+
+  state(name: string): Promise<HostState> {
+    return this.app(name).readState();
+  }
+
+  /** What every host serves. */
+  async live(): Promise<readonly string[]> {
+    return Promise.all(
+      this.hosts.map(async ({name}) => (await readlink(path.join(this.folder, name, 'site', 'current'))).replace('releases/', '')),
+    );
+  }
+
+  private world(
+    {run, operator = 'ana@desk', reason = '', now = Date.now, hear = () => undefined}: OperatorOptions,
+    app = makeApp(),
+  ): World {
+    const opener: LinkOpener = {
+      open: async (host) => this.links.get(host.name) as Link,
+      drop: async () => undefined,
+      closeAll: async () => undefined,
+    };
+    return {
+      project: {file: 'drover.yml', inventory: 'inventory.yml', apps: new Map([[app.name, app]]), store: '', events: []},
+      inventory: {file: 'inventory.yml', hosts: this.hosts} as unknown as Inventory,
+      links: opener,
+      emit: async (happening) => hear(happening),
+      ...{run, operator, reason, now, concurrency: 64, random: Math.random},
+      ...{interrupted: new AbortController().signal, signal: patiently},
+    };
+  }
+}
+
+/** The app of the fleet: content, a folder and nothing to restart. */
+export function makeApp(more: Partial<App> = {}): App {
+  return {
+    ...{name: 'shop' as AppName, source: {parts: [], onConflict: 'error'}, ignore: [], root, hosts: 'silo:eu', link: {}, health: []},
+    roll: {...makeDefaultRoll(), confirmMs: 0, waves: [{kind: 'percent', percent: 100}]},
+    ...more,
+  };
+}

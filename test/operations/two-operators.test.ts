@@ -1,0 +1,146 @@
+import {afterEach, beforeEach, describe, expect, it} from 'vitest';
+import {DroverError} from '../../src/lib/errors/drover-error.js';
+import type {Happening} from '../../src/lib/events/event.js';
+import type {RunEnd} from '../../src/lib/operations/run-end.js';
+import {SiteFleet} from './site-fleet.js';
+
+const rounds = Number(process.env.ROUNDS ?? 4);
+
+/** The exit status of a run, and what it said. */
+async function endOf(run: Promise<RunEnd>): Promise<{exit: number; words: string}> {
+  try {
+    const {exit} = await run;
+    return {exit, words: ''};
+  } catch (error) {
+    if (!(error instanceof DroverError)) throw error;
+    return {exit: error.exit, words: error.problems.map(({message, fix}) => `${message}; ${fix}`).join('\n')};
+  }
+}
+
+describe('several operators', {timeout: 120_000}, () => {
+  let fleet: SiteFleet;
+  let one: string;
+  beforeEach(async () => {
+    fleet = await SiteFleet.make(5);
+    one = await fleet.release('1');
+    expect((await fleet.deploy({run: 'run-0'}, one)).exit).toBe(0);
+  });
+  afterEach(() => fleet.remove());
+
+  /** Lets runs take their first leases together, once all of them are about to. Gives each run its ear. */
+  const together = (count: number): (() => (happening: Happening) => Promise<void> | undefined) => {
+    let left = count;
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    return () => {
+      let isFirst = true;
+      return (happening) => {
+        if (happening.kind !== 'step-started' || happening.step !== 'lease') return undefined;
+        if (isFirst && --left === 0) open();
+        isFirst = false;
+        return gate;
+      };
+    };
+  };
+
+  it('F1: who start in the same moment are one who goes on, and others who hear who has the hosts', async () => {
+    for (let round = 1; round <= rounds; round++) {
+      const id = await fleet.release(`round ${round}`);
+      const meet = together(3);
+      const said: string[] = [];
+      const start = (who: string): Promise<{exit: number; words: string}> => {
+        const hear = meet();
+        return endOf(
+          fleet.deploy(
+            {
+              run: `run-${round}-${who}`,
+              operator: `${who}@desk`,
+              reason: 'the sale',
+              hear: (happening) => {
+                if (happening.kind === 'warning') said.push(happening.message);
+                return hear(happening);
+              },
+            },
+            id,
+          ),
+        );
+      };
+      const ends = await Promise.all(['ana', 'bob', 'carol'].map(start));
+      expect(ends.map(({exit}) => exit).sort()).toEqual([0, 5, 5]);
+      expect(said.join('\n')).toMatch(/web\d is leased by \w+@desk for run run-\d-\w+ \(the sale\), \d+ s left/);
+      expect(new Set(await fleet.live())).toEqual(new Set([id]));
+      for (const {name} of fleet.hosts) expect((await fleet.state(name)).lease).toBeUndefined();
+    }
+  });
+
+  it('F2: of two whose hosts overlap, in opposite order, at least one goes on, and none keeps what it cannot use', async () => {
+    for (let round = 1; round <= rounds; round++) {
+      const id = await fleet.release(`round ${round}`);
+      const meet = together(2);
+      const left = fleet.hosts.slice(0, 3);
+      const right = fleet.hosts.slice(2).reverse();
+      const ends = await Promise.all([
+        endOf(fleet.deploy({run: `run-${round}-a`, hear: meet()}, id, {hosts: left})),
+        endOf(fleet.deploy({run: `run-${round}-b`, hear: meet()}, id, {hosts: right})),
+      ]);
+      const exits = ends.map(({exit}) => exit);
+      expect(exits).toContain(0);
+      expect(exits.every((exit) => exit === 0 || exit === 5)).toBe(true);
+      for (const {name} of fleet.hosts) expect((await fleet.state(name)).lease).toBeUndefined();
+    }
+  });
+
+  it('F3: hear how long a dead owner still has, and take over when the lease has run out', async () => {
+    const id = await fleet.release('2');
+    const web3 = fleet.app('web3');
+    const request = {run: 'run-dead', owner: 'bob@train', reason: 'deploy', plan: '{}', from: one, to: one};
+    await web3.lease({...request, ttlSeconds: 60});
+    const refused = await endOf(fleet.deploy({run: 'run-2'}, id));
+    expect(refused.exit).toBe(5);
+    expect(refused.words).toMatch(
+      /^web3 is leased by bob@train for run run-dead \(deploy\), (60|59|58) s left; wait \(--wait-lease 5m\), or if that run is dead: drover resume run-dead$/,
+    );
+    await web3.lease({...request, ttlSeconds: 0});
+    expect((await endOf(fleet.deploy({run: 'run-3'}, id))).exit).toBe(0);
+  });
+
+  it('wait for the other one where they said so, and go on with what the hosts serve then', async () => {
+    const id = await fleet.release('2');
+    const meet = together(2);
+    const waited: string[] = [];
+    const hear = meet();
+    const ends = await Promise.all([
+      endOf(fleet.deploy({run: 'run-2-a', hear: meet()}, id)),
+      endOf(
+        fleet.deploy(
+          {
+            run: 'run-2-b',
+            hear: (happening) => {
+              if (happening.kind === 'host-ended') waited.push(happening.outcome);
+              return hear(happening);
+            },
+          },
+          id,
+          {waitLeaseMs: 60_000},
+        ),
+      ),
+    ]);
+    expect(ends.map(({exit}) => exit)).toEqual([0, 0]);
+    expect(waited.slice(-5)).toEqual(Array.from({length: 5}, () => 'unchanged'));
+  });
+
+  it('F12: do not roll back under a deploy, but for a takeover of that very run', async () => {
+    const id = await fleet.release('2');
+    await fleet.deploy({run: 'run-1'}, id);
+    const fence = {run: 'run-2', epoch: 0};
+    const request = {run: 'run-2', owner: 'bob@train', reason: '', ttlSeconds: 60, plan: '{}', from: id, to: one};
+    for (const {name} of fleet.hosts) fence.epoch = await fleet.app(name).lease(request);
+    expect((await endOf(fleet.rollback({run: 'run-3'}))).exit).toBe(5);
+    expect((await endOf(fleet.rollback({run: 'run-4', reason: 'he is away'}, {takeover: 'run-9'}))).exit).toBe(5);
+    expect((await endOf(fleet.rollback({run: 'run-5', reason: 'he is away'}, {takeover: 'run-2'}))).exit).toBe(0);
+    expect(new Set(await fleet.live())).toEqual(new Set([one]));
+    await expect(fleet.app('web5').note(fence, 'draining', '')).rejects.toMatchObject({failure: 'fenced'});
+  });
+});
