@@ -122,7 +122,7 @@ describe('parts of a snapshot on the practice fleet', {timeout: 180_000}, () => 
     expect((await drover('health', '--all')).status).toBe(0);
     const again = JSON.parse((await drover('rollback', '--all', '--yes', '--json')).stdout) as {hosts: {outcome: string}[]};
     expect(again.hosts.map((host) => host.outcome)).toEqual(['unchanged', 'unchanged', 'unchanged']);
-    const forward = await drover('rollback', '--all', '--yes', '--to', second.slice(0, 12));
+    const forward = await drover('rollback', '--all', '--yes', '--to', second.slice(0, 12), '--allow-pinned', 'it was no fault of its');
     expect(forward.status, forward.stderr).toBe(0);
     expect((await readStatus()).map(({snapshot}) => snapshot)).toEqual([second, second, second]);
   });
@@ -166,7 +166,7 @@ describe('parts of a snapshot on the practice fleet', {timeout: 180_000}, () => 
   it('a single copy cannot be deployed without taking it out of rotation: refused before anything changes', async () => {
     const before = await readStatus();
     await configure('role:web', 1);
-    const ended = await drover('deploy', '--all', '--yes');
+    const ended = await drover('deploy', '--all', '--yes', '--allow-pinned', 'healthy again');
     expect(ended.status).toBe(4);
     expect(ended.stderr).toMatch(
       /^error\[refused\]: web\d cannot be taken out: of web\S+, which hold the same, 1 must stay in rotation; /m,

@@ -91,7 +91,7 @@ export function tellStory(link: 'ssh' | 'openssh'): void {
       await expectAll(before?.live ?? '');
       const twice = await run(['rollback', '--all', '--yes'], 0);
       expect(twice.hosts.map((host) => host.outcome)).toEqual(web.map(() => 'unchanged'));
-      await run(['deploy', 'site', id, '--all', '--yes'], 0);
+      await run(['deploy', 'site', id, '--all', '--allow-pinned', 'the rollback was a test', '--yes'], 0);
       const report = await traffic.stop();
       expectNoFailure(report);
       expect(Object.keys(report.byRelease).sort()).toEqual([before?.live, id].sort());

@@ -1,3 +1,4 @@
+import {randomBytes} from 'node:crypto';
 import {mkdir, mkdtemp, readlink, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
@@ -9,6 +10,8 @@ import type {App} from '../../src/lib/inventory/app.js';
 import type {AppName, Host, Inventory} from '../../src/lib/inventory/host.js';
 import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
 import {type DeployOptions, deployApp} from '../../src/lib/operations/deploy-app.js';
+import {makePlanFile} from '../../src/lib/operations/make-plan-file.js';
+import type {PlanFile} from '../../src/lib/operations/plan-file.js';
 import {type RollbackOptions, rollbackApp} from '../../src/lib/operations/rollback-app.js';
 import type {RunEnd} from '../../src/lib/operations/run-end.js';
 import type {World} from '../../src/lib/operations/world.js';
@@ -34,6 +37,8 @@ export interface OperatorOptions {
 export class SiteFleet {
   private readonly store: DirectoryStore;
   private readonly links = new Map<string, Link>();
+  /** Fingerprints that hosts show. */
+  readonly keys = new Map<string, string>();
 
   private constructor(
     readonly folder: string,
@@ -49,7 +54,8 @@ export class SiteFleet {
     for (const host of hosts) {
       await mkdir(path.join(folder, host.name));
       const link = linkWith({name: 'sh', words: ['sh'], env: {...plainEnv(), HOME: path.join(folder, host.name)}});
-      fleet.links.set(host.name, {...link, host});
+      fleet.keys.set(host.name, `SHA256:key-of-${host.name}`);
+      fleet.links.set(host.name, {...link, host, hostKeys: async () => [fleet.keys.get(host.name) ?? '']});
     }
     return fleet;
   }
@@ -86,6 +92,26 @@ export class SiteFleet {
       ...{skip: new Set(), ignoreEmbargo: false, approve: async () => true},
       ...more,
     });
+  }
+
+  /** The plan file of a deploy, which changes nothing. */
+  async plan(by: OperatorOptions, snapshot: string, more: Partial<DeployOptions> & {readonly holdsMs?: number} = {}): Promise<PlanFile> {
+    const {holdsMs = 3_600_000, app = makeApp()} = more;
+    const world = this.world(by, app);
+    let file: PlanFile | undefined;
+    const approve: DeployOptions['approve'] = async (plan, fleet) => {
+      file = await makePlanFile(world, {app, plan, fleet, gapMs: undefined, holdsMs, nonce: randomBytes(16).toString('hex')});
+      return false;
+    };
+    await this.deploy(by, snapshot, {...more, approve}).catch(() => undefined);
+    if (file === undefined) throw new Error('nothing was planned');
+    return file;
+  }
+
+  /** Carries a plan file out. */
+  async apply(by: OperatorOptions, file: PlanFile, more: Partial<DeployOptions> = {}): Promise<RunEnd> {
+    const hosts = file.rollout.hosts.map(({name}) => this.hosts.find((host) => host.name === name) as Host);
+    return this.deploy(by, file.rollout.hosts[0]?.to ?? '', {hosts, reviewed: {file, approvedBy: ['bob']}, ...more});
   }
 
   async rollback(by: OperatorOptions, more: Partial<RollbackOptions> = {}): Promise<RunEnd> {

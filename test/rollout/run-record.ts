@@ -85,6 +85,7 @@ export class RunRecord {
         this.arrived.delete(event.host);
         return;
       case 'time-come':
+      case 'expired':
       case 'begin':
       case 'released':
         return;

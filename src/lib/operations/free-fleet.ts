@@ -21,12 +21,6 @@ function findLeased(fleet: FleetReport, ours?: string): readonly Problem[] {
   });
 }
 
-/** Another run on any of the hosts refuses this one before it takes its first lease. */
-export function refuseLeased(fleet: FleetReport, ours?: string): void {
-  const [first, ...more] = findLeased(fleet, ours);
-  if (first !== undefined) throw new DroverError(first, ...more);
-}
-
 /** How long a run waits for the leases of others, counted once for all of it. */
 export class LeaseWait {
   private readonly untilMs: number;

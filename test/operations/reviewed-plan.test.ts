@@ -1,0 +1,172 @@
+import {rm} from 'node:fs/promises';
+import path from 'node:path';
+import {afterEach, beforeEach, describe, expect, it} from 'vitest';
+import {DroverError} from '../../src/lib/errors/drover-error.js';
+import type {Happening} from '../../src/lib/events/event.js';
+import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
+import {type PlanFile, parsePlanFile, renderPlanFile, sealPlanFile} from '../../src/lib/operations/plan-file.js';
+import type {RunEnd} from '../../src/lib/operations/run-end.js';
+import {makeApp, SiteFleet} from './site-fleet.js';
+
+const canary = makeApp({
+  roll: {
+    ...makeDefaultRoll(),
+    confirmMs: 0,
+    waves: [
+      {kind: 'count', count: 1},
+      {kind: 'percent', percent: 100},
+    ],
+  },
+});
+
+async function endOf(run: Promise<RunEnd>): Promise<{readonly exit: number; readonly words: string}> {
+  try {
+    const {exit} = await run;
+    return {exit, words: ''};
+  } catch (error) {
+    if (!(error instanceof DroverError)) throw error;
+    return {exit: error.exit, words: error.message};
+  }
+}
+
+describe('a plan file on its hosts', {timeout: 60_000}, () => {
+  let fleet: SiteFleet;
+  let first: string;
+  let next: string;
+  beforeEach(async () => {
+    fleet = await SiteFleet.make(3);
+    first = await fleet.release('1');
+    expect((await fleet.deploy({run: 'run-1'}, first)).exit).toBe(0);
+    next = await fleet.release('2');
+  });
+  afterEach(() => fleet.remove());
+
+  it('I10: changes nothing on hosts when it is made', async () => {
+    const before = await Promise.all(fleet.hosts.map(({name}) => fleet.state(name)));
+    const file = await fleet.plan({run: 'run-2'}, next);
+    expect(file.rollout.hosts).toMatchObject([{from: first, to: next}, {from: first}, {from: first}]);
+    expect(await Promise.all(fleet.hosts.map(({name}) => fleet.state(name)))).toMatchObject(
+      before.map(({epoch, journal, releases}) => ({epoch, journal, releases})),
+    );
+    expect(parsePlanFile(JSON.parse(renderPlanFile(file)), 'plan.json')).toEqual(file);
+  });
+
+  it('F9: applied twice in the same moment goes out once', async () => {
+    const file = await fleet.plan({run: 'run-2'}, next);
+    let left = 2;
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const meet = (): ((happening: Happening) => Promise<void> | undefined) => {
+      let isFirst = true;
+      return (happening) => {
+        if (happening.kind !== 'step-started' || happening.step !== 'lease') return undefined;
+        if (isFirst && --left === 0) open();
+        isFirst = false;
+        return gate;
+      };
+    };
+    const ends = await Promise.all(['run-3-a', 'run-3-b'].map((run) => endOf(fleet.apply({run, hear: meet()}, file))));
+    const exits = ends.map(({exit}) => exit).sort();
+    expect(exits[0]).toBe(0);
+    expect([4, 5]).toContain(exits[1]);
+    expect(await fleet.live()).toEqual([next, next, next]);
+    const switches = (await Promise.all(fleet.hosts.map(({name}) => fleet.state(name)))).map(
+      ({journal}) => journal.filter((line) => line.event === 'switched' && line.detail.endsWith(next)).length,
+    );
+    expect(switches).toEqual([1, 1, 1]);
+  });
+
+  it('is looked at again under the lease: a host that moved after the first look refuses all of it', async () => {
+    const app = makeApp({roll: {...makeApp().roll, budget: 2}});
+    const file = await fleet.plan({run: 'run-2'}, next, {app});
+    let isFirst = true;
+    const said: string[] = [];
+    const hear = async (happening: Happening): Promise<void> => {
+      if (happening.kind === 'warning') said.push(happening.message);
+      if (happening.kind !== 'step-started' || happening.step !== 'lease' || !isFirst) return;
+      isFirst = false;
+      const away = {run: 'run-0', owner: 'bob', reason: '', ttlSeconds: 0, plan: '', from: first, to: first};
+      await fleet.app('web2').lease(away);
+    };
+    expect((await endOf(fleet.apply({run: 'run-3', hear}, file, {app}))).exit).toBe(4);
+    expect(await fleet.live()).toEqual([first, first, first]);
+    expect(said.join()).toContain('web2: leased since the plan was made: epoch 2, not 1');
+    // Nothing was changed, so that the others would still take it up; the one that was leased would not.
+    expect((await endOf(fleet.apply({run: 'run-4'}, file, {app}))).words).toMatch(/is stale on 1 of 3 hosts: web2 was leased since/);
+  });
+
+  it('may be applied after a run that was refused and changed nothing', async () => {
+    const file = await fleet.plan({run: 'run-2'}, next);
+    const away = {run: 'run-9', owner: 'bob', reason: '', plan: '', from: first, to: first};
+    const fences = {run: 'run-9', epoch: 0};
+    let isFirst = true;
+    const hear = async (happening: Happening): Promise<void> => {
+      if (happening.kind !== 'step-started' || happening.step !== 'lease' || !isFirst) return;
+      isFirst = false;
+      fences.epoch = await fleet.app('web3').lease({...away, run: 'run-0', ttlSeconds: 60});
+    };
+    expect((await endOf(fleet.apply({run: 'run-3', hear}, file))).exit).toBe(5);
+    await fleet.app('web3').release({run: 'run-0', epoch: fences.epoch}, 'refused');
+    const end = await endOf(fleet.apply({run: 'run-4'}, file));
+    expect(end.words).toMatch(/is stale on 1 of 3 hosts: web3 was leased since/);
+    expect(end.words).not.toContain('web1');
+  });
+
+  it('I10: is stale on a host that shows another key', async () => {
+    const file = await fleet.plan({run: 'run-2'}, next);
+    fleet.keys.set('web2', 'SHA256:another');
+    expect(await endOf(fleet.apply({run: 'run-3'}, file))).toEqual({
+      exit: 4,
+      words: 'the plan of shop is stale on 1 of 3 hosts: web2 shows another host key (SHA256:another, expected SHA256:key-of-web2)',
+    });
+    fleet.keys.set('web2', 'SHA256:key-of-web2');
+    expect((await endOf(fleet.apply({run: 'run-4'}, file))).exit).toBe(0);
+  });
+
+  it('F13: brings a release again that somebody removed between plan and apply', async () => {
+    await fleet.deploy({run: 'run-2'}, next);
+    await fleet.rollback({run: 'run-3'});
+    const other = await fleet.release('3');
+    await fleet.deploy({run: 'run-4'}, other);
+    const back = await fleet.plan({run: 'run-5'}, first);
+    const releases = path.join(fleet.folder, 'web2', 'site', 'releases', first);
+    await rm(releases, {recursive: true, force: true});
+    expect((await endOf(fleet.apply({run: 'run-6'}, back))).exit).toBe(0);
+    expect(await fleet.live()).toEqual([first, first, first]);
+  });
+
+  it('is refused when it would go otherwise now, and when somebody sealed what nobody planned', async () => {
+    const file = await fleet.plan({run: 'run-2'}, next, {app: canary});
+    const wider = makeApp({roll: {...canary.roll, waves: [{kind: 'percent', percent: 100}]}});
+    expect((await endOf(fleet.apply({run: 'run-3'}, file, {app: wider}))).words).toBe(
+      'the project says something else than when the plan was made: apps.shop.roll',
+    );
+    const {plan: _plan, digest: _digest, ...rest} = file;
+    const forged: PlanFile = sealPlanFile({...rest, rollout: {...rest.rollout, budget: 3}});
+    expect((await endOf(fleet.apply({run: 'run-4'}, forged, {app: canary}))).words).toBe(
+      'the plan of shop would go otherwise now: its budget changed',
+    );
+    expect(await fleet.live()).toEqual([first, first, first]);
+  });
+
+  it('F11: that expires between two waves ends after the first, with the command for the rest', async () => {
+    let nowMs = Date.parse('2026-11-21T09:00:00Z');
+    const now = (): number => nowMs;
+    const file = await fleet.plan({run: 'run-2', now}, next, {app: canary});
+    const hear = (happening: Happening): void => {
+      if (happening.kind === 'step-started' && happening.step === 'confirm') nowMs = Date.parse('2026-11-21T10:00:01Z');
+    };
+    const end = await fleet.apply({run: 'run-3', now, hear}, file, {app: canary});
+    expect(end).toMatchObject({
+      ...{outcome: 'needs-attention', exit: 8},
+      next: `drover deploy shop ${next.slice(0, 12)} --hosts web[2-3] --plan-out plan.json`,
+    });
+    expect(await fleet.live()).toEqual([next, first, first]);
+    for (const {name} of fleet.hosts) expect((await fleet.state(name)).openRuns).toEqual([]);
+    expect((await endOf(fleet.apply({run: 'run-4', now}, file, {app: canary}))).words).toBe(
+      'the plan held until 2026-11-21T10:00:00.000Z, 1 s ago',
+    );
+  });
+});
