@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The Debian packages the test rig runs: real sshd, nginx, HAProxy and login shells on one machine.
+// The Debian packages the test rig runs: real sshd, nginx, HAProxy, Varnish and login shells on one machine.
 // Usage: node scripts/rig-packages.mjs [--check]
 // Exit status: 0 all there, 1 apt-get failed, 2 not a Debian system, 3 packages are missing (and this is --check, or not root).
 import {spawnSync} from 'node:child_process';
@@ -11,6 +11,7 @@ export const rigPackages = Object.freeze([
   'openssh-client',
   'haproxy',
   'nginx-light',
+  'varnish',
   'bash',
   'dash',
   'fish',

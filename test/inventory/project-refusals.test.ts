@@ -51,7 +51,43 @@ describe('loadProject() refuses', () => {
       ],
     ],
     ['drain: {haproxi: {}, wait: 5s}', ['unknown key "haproxi" (bad.yml:6:13); did you mean "haproxy"?']],
-    ['drain: {file: ready, then: closed}', ['then must be "close" or "abort", got "closed" (bad.yml:6:32); did you mean "close"?']],
+    ['drain: {file: ready, then: closed}', ['then must be "wait", "close" or "abort", got "closed" (bad.yml:6:32); did you mean "close"?']],
+    ['drain: {haproxy: {socket: /s, backend: []}}', ['backend must name at least one (bad.yml:6:44); write, for example, [web, api]']],
+    [
+      'drain: {haproxy: {socket: /s, backend: web, ramp: [50%, 25%, 100%]}}',
+      ['ramp must rise from above 0% and end at 100%, got 50%,25%,100% (bad.yml:6:55); write, for example, [25%, 50%, 100%]'],
+    ],
+    ['drain: {haproxy: {socket: /s, backend: web, ramp: [25, 100%]}}', ['ramp must be 1%..100%, got "25" (bad.yml:6:56)']],
+    [
+      'drain: {haproxy: {socket: /s, backend: web, ramp_wait: 5s}}',
+      ['ramp_wait has no meaning without ramp (bad.yml:6:60); remove it, or add, for example, ramp: [25%, 50%, 100%]'],
+    ],
+    [
+      'drain: {haproxy: {socket: /s, master: /s, backend: web}}',
+      ['master is the same path as socket (bad.yml:6:43); name the socket that haproxy -S opens, or remove it'],
+    ],
+    [
+      'drain: {haproxy: {socket: /s, backend: web}, then: abort, close_over: 1m}',
+      ['close_over has no meaning with "then: abort" (bad.yml:6:75); remove it, or write "then: close"'],
+    ],
+    ['drain: {file: ready, longest: 1m}', ['longest has no meaning with "then: close" (bad.yml:6:35); remove it, or write "then: wait"']],
+    ['drain: {file: ready, wait: 5m, then: wait, longest: 1m}', ['longest is 1m, shorter than wait, 5m (bad.yml:6:57); raise longest']],
+    ['drain: {file: ready, close_over: 1m}', ['unknown key "close_over" (bad.yml:6:26); known here: file, wait, then, longest']],
+    [
+      'drain: {nginx: {upstream: web, file: upstreams/web.conf}}',
+      ['file "upstreams/web.conf" is not a valid path (bad.yml:6:42); an absolute path on the balancer'],
+    ],
+    [
+      'drain: {nginx: {upstream: web, file: /f, servers: {web1: "10.0.0.1:80 down"}}}',
+      ['server "10.0.0.1:80 down" is not a valid name (bad.yml:6:62); address:port as it stands in the file'],
+    ],
+    [
+      'drain: {varnish: {backends: {web1: boot.web1}, admin: "a\\nb"}}',
+      [
+        'backend "boot.web1" is not a valid name (bad.yml:6:40); a letter, then letters, digits, _ and -',
+        'admin must be one line with a command, got "a\\nb" (bad.yml:6:59); put several commands into a script on the balancer',
+      ],
+    ],
     ['drain: {file: ../ready}', ['file "../ready" is not a valid path (bad.yml:6:19); an absolute path, or one below the root of the app']],
     ['drain: {exec: {drain: out}}', ['missing key "admit" in "exec" (bad.yml:6:13); add "admit"']],
     [

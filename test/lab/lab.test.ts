@@ -43,7 +43,7 @@ describe('startLab()', () => {
       name: 'site',
       root: '~/site',
       hosts: 'role:web',
-      drain: {kind: 'haproxy', socket: '/run/haproxy/admin.sock', backend: 'web', waitMs: 5000},
+      drain: {kind: 'haproxy', socket: '/run/haproxy/admin.sock', backends: ['web'], waitMs: 5000},
     });
     expect(site?.roll).toMatchObject({soakMs: 0, budget: 1, floor: {kind: 'percent', percent: 50}});
     expect(site?.health).toMatchObject([{kind: 'http', path: '/healthz', version: 'x-release', timeoutMs: 1000, intervalMs: 100, rise: 2}]);

@@ -5,12 +5,13 @@ import os from 'node:os';
 import path from 'node:path';
 import {afterAll, afterEach, beforeAll} from 'vitest';
 import {DroverError} from '../../src/lib/errors/drover-error.js';
+import type {DialTarget} from '../../src/lib/host/link.js';
 import type {Drain} from '../../src/lib/inventory/app.js';
 import type {Host} from '../../src/lib/inventory/host.js';
 import type {Balancer} from '../../src/lib/traffic/balancer.js';
 import {createHaproxyBalancer} from '../../src/lib/traffic/haproxy-balancer.js';
 import {parseServersState, readServerState} from '../../src/lib/traffic/haproxy-state.js';
-import {pause} from '../../src/lib/traffic/pause.js';
+import {type Pause, pause} from '../../src/lib/traffic/pause.js';
 import {type HaproxyProcess, type HaproxySetup, poll, startHaproxy} from './haproxy-process.js';
 import {linkLocally, makeHost} from './local-machine.js';
 import {serveWeb, type WebServer} from './web-server.js';
@@ -26,6 +27,8 @@ export function useHaproxySite() {
   /** Requests that the web servers hold open, by path. */
   const held: {request: IncomingMessage; response: ServerResponse}[] = [];
   const running: HaproxyProcess[] = [];
+  /** What the balancers of this test have warned of. */
+  const warnings: string[] = [];
 
   beforeAll(async () => {
     directory = await mkdtemp(path.join(os.tmpdir(), 'drover-haproxy-'));
@@ -41,6 +44,7 @@ export function useHaproxySite() {
 
   afterEach(async () => {
     for (const {response} of held.splice(0)) response.destroy();
+    warnings.length = 0;
     await Promise.all(running.splice(0).map((process) => process.stop()));
   });
 
@@ -59,16 +63,17 @@ export function useHaproxySite() {
 
   /** Each process is a balancer host `lb1`, `lb2`… that carries its own socket under the path of the settings. */
   const balance = (
-    processes: readonly {readonly socket: string}[],
+    processes: readonly {readonly socket: string; readonly masterSocket?: string}[],
     settings: Partial<Extract<Drain, {kind: 'haproxy'}>> = {},
     admitTimeoutMs?: number,
+    sleep: Pause = pause,
   ): Balancer => {
     const balancerHosts = processes.map((_, index) => makeHost(`lb${index + 1}`));
     return createHaproxyBalancer({
       drain: {
         kind: 'haproxy',
         socket: '/run/admin.sock',
-        backend: 'app',
+        backends: ['app'],
         on: 'role:balancer',
         servers: {},
         waitMs: 10_000,
@@ -78,10 +83,13 @@ export function useHaproxySite() {
       balancerHosts,
       open: async (host) => {
         const link = linkLocally(host);
-        const socket = processes[balancerHosts.indexOf(host)]?.socket ?? '/nowhere';
-        return {...link, dial: (_target, signal) => link.dial({kind: 'unix', path: socket}, signal)};
+        const {socket = '/nowhere', masterSocket = '/nowhere'} = processes[balancerHosts.indexOf(host)] ?? {};
+        const find = (target: DialTarget): string => (target.kind === 'unix' && target.path === '/run/master.sock' ? masterSocket : socket);
+        return {...link, dial: (target, signal) => link.dial({kind: 'unix', path: find(target)}, signal)};
       },
-      sleep: pause,
+      sleep,
+      now: () => performance.now(),
+      warn: async ({message}) => void warnings.push(message),
       ...(admitTimeoutMs === undefined ? {} : {admitTimeoutMs}),
     });
   };
@@ -119,5 +127,5 @@ export function useHaproxySite() {
 
   const namedHost = (index: number): Host => [web1, web2, web3][index] ?? web1;
 
-  return {directory: () => directory, webs, held, servers, start, balance, stateOf, holdSession, failureOf, namedHost};
+  return {directory: () => directory, webs, held, servers, start, balance, stateOf, holdSession, failureOf, namedHost, warnings};
 }

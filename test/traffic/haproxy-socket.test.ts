@@ -88,7 +88,16 @@ describe('parseServersState()', () => {
       parseServersState(
         '1\n# srv_port srv_name srv_uweight be_name srv_admin_state srv_op_state srv_addr\n80 w1 10 app 8 2 10.0.0.1\n\n',
       ) ?? [];
-    expect(server).toEqual({name: 'w1', backend: 'app', address: '10.0.0.1', port: 80, operState: 2, adminState: 8, weight: 10});
+    expect(server).toEqual({
+      name: 'w1',
+      backend: 'app',
+      address: '10.0.0.1',
+      port: 80,
+      operState: 2,
+      adminState: 8,
+      weight: 10,
+      fullWeight: 10,
+    });
   });
 
   it.each([

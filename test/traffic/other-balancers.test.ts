@@ -38,6 +38,8 @@ const balance = (
       signal.throwIfAborted();
       slept.push(ms);
     },
+    now: () => performance.now(),
+    warn: async () => undefined,
   });
 
 const exists = (file: string): Promise<boolean> =>

@@ -117,18 +117,51 @@ export interface Roll {
 export type Drain = {
   /** How long to wait for sessions to end. */
   readonly waitMs: number;
-  /** What happens to sessions that are left then: cut them, or give the host up. */
-  readonly then: 'close' | 'abort';
+  /** What happens to sessions that are left then: wait on until `longestMs`, close them, or give the host up. */
+  readonly then: 'wait' | 'close' | 'abort';
+  /** With `wait`: how long in all, before the host is given up. */
+  readonly longestMs?: number;
 } & (
   | {
       readonly kind: 'haproxy';
       /** Path of the admin socket on the balancer hosts. */
       readonly socket: string;
-      readonly backend: string;
+      /** Path of the master's socket there: the only one that shows what workers before a reload still carry. */
+      readonly master?: string;
+      /** At least one. A host leaves all of them that have it. */
+      readonly backends: readonly string[];
       /** Selection expression of the balancer hosts. */
       readonly on: string;
-      /** Host name -> server name in the backend, where they differ. */
+      /** Host name -> server name in the backends, where they differ. */
       readonly servers: Readonly<Record<string, string>>;
+      readonly ramp?: Ramp;
+      /** Sessions left are closed a few at a time over this long, so that their clients do not come back all at once. */
+      readonly closeOverMs?: number;
+    }
+  | {
+      readonly kind: 'nginx';
+      readonly upstream: string;
+      /** The file on the balancer hosts that holds the upstream's `server` lines, absolute. */
+      readonly file: string;
+      /** Where nginx keeps the number of its master process. */
+      readonly pid: string;
+      /** Shell command that proves the configuration before it is loaded. */
+      readonly test: string;
+      /** Shell command that loads it. */
+      readonly reload: string;
+      readonly on: string;
+      /** Host name -> `address:port` in the file, where they differ. */
+      readonly servers: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'varnish';
+      /** Shell command that takes the words of an order: `sudo varnishadm -n shop`. */
+      readonly admin: string;
+      /** Shell command that takes options of varnishstat. */
+      readonly stat: string;
+      readonly on: string;
+      /** Host name -> backend in VCL, where they differ. */
+      readonly backends: Readonly<Record<string, string>>;
     }
   | {
       readonly kind: 'file';
@@ -147,6 +180,14 @@ export type Drain = {
       readonly on?: string;
     }
 );
+
+/** How an admitted host gets its full share of traffic back. */
+export interface Ramp {
+  /** Percent of the configured weight, rising, ending at 100. */
+  readonly steps: readonly number[];
+  /** Between two steps. */
+  readonly waitMs: number;
+}
 
 export interface WarmSettings {
   /** A sitemap by its path on the host (`/sitemap.xml`), or a file of paths on the operator's machine, absolute. */

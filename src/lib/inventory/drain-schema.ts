@@ -1,74 +1,11 @@
 import * as z from 'zod';
 import type {Drain} from './app.js';
-import {hostNameRule, parseHostName} from './host-name.js';
+import {checkEnding, ending, makeOnField, readEnding} from './drain-fields.js';
+import {haproxyDrain} from './drain-haproxy-schema.js';
+import {nginxDrain} from './drain-nginx-schema.js';
+import {varnishDrain} from './drain-varnish-schema.js';
 import {parseAbsolutePath, parseRelativePath} from './path-grammar.js';
-import {choiceField, durationField, mapField, namedField, namedKeyField, parsedField, textField} from './schema-field.js';
-import {parseSelection} from './selection-expression.js';
-
-/** Names in a HAProxy configuration. */
-function parseProxyName(text: string): string | undefined {
-  return /^[A-Za-z0-9_.:-]{1,200}$/.test(text) ? text : undefined;
-}
-
-const proxyRule = 'letters, digits, and _ . : -';
-
-function makeOnField(description: string, byDefault?: string) {
-  const check = (text: string): string => {
-    parseSelection(text, 'on');
-    return text;
-  };
-  return parsedField(check, {
-    description,
-    examples: ['role:balancer'],
-    ...(byDefault === undefined ? {} : {default: byDefault}),
-  }).optional();
-}
-
-const ending = {
-  wait: durationField('wait', {description: 'How long to wait for sessions to end', default: '30s'}).optional(),
-  then: choiceField(['close', 'abort'], {
-    description: 'What happens to sessions that are left: cut them, or give the host up',
-    default: 'close',
-  }).optional(),
-};
-
-interface EndingInput {
-  wait?: number | undefined;
-  then?: 'close' | 'abort' | undefined;
-}
-
-function readEnding({wait = 30_000, then = 'close'}: EndingInput) {
-  return {waitMs: wait, then};
-}
-
-const haproxy = mapField({
-  haproxy: mapField({
-    socket: namedField('socket', parseAbsolutePath, {
-      as: 'path',
-      rule: 'an absolute path on the balancer',
-      description: 'Admin socket on the balancer',
-    }),
-    backend: namedField('backend', parseProxyName, {rule: proxyRule, description: 'Backend that holds the hosts'}),
-    on: makeOnField('Which hosts are balancers', 'role:balancer'),
-    servers: z
-      .record(
-        namedKeyField('host', parseHostName, {rule: hostNameRule}),
-        namedField('server', parseProxyName, {rule: proxyRule, description: 'Server name in the backend'}),
-      )
-      .meta({description: 'Host -> server name in the backend, where they differ'})
-      .optional(),
-  }),
-  ...ending,
-}).transform(
-  ({haproxy: {socket, backend, on = 'role:balancer', servers = {}}, ...rest}): Drain => ({
-    kind: 'haproxy',
-    socket,
-    backend,
-    on,
-    servers,
-    ...readEnding(rest),
-  }),
-);
+import {durationField, mapField, namedField, textField} from './schema-field.js';
 
 const filePathField = namedField('file', (text) => parseAbsolutePath(text) ?? parseRelativePath(text), {
   as: 'path',
@@ -85,10 +22,12 @@ const file = mapField({
     }),
   ]),
   ...ending,
-}).transform(({file: wanted, ...rest}): Drain => {
-  const {path, settle = 10_000} = typeof wanted === 'string' ? {path: wanted} : wanted;
-  return {kind: 'file', path, settleMs: settle, ...readEnding(rest)};
-});
+})
+  .superRefine(checkEnding)
+  .transform(({file: wanted, ...rest}): Drain => {
+    const {path, settle = 10_000} = typeof wanted === 'string' ? {path: wanted} : wanted;
+    return {kind: 'file', path, settleMs: settle, ...readEnding(rest)};
+  });
 
 const exec = mapField({
   exec: mapField({
@@ -98,15 +37,17 @@ const exec = mapField({
     on: makeOnField('Which hosts run the commands; the web host itself by default'),
   }),
   ...ending,
-}).transform(
-  ({exec: {drain, admit, sessions, on}, ...rest}): Drain => ({
-    kind: 'exec',
-    drain,
-    admit,
-    ...(sessions === undefined ? {} : {sessions}),
-    ...(on === undefined ? {} : {on}),
-    ...readEnding(rest),
-  }),
-);
+})
+  .superRefine(checkEnding)
+  .transform(
+    ({exec: {drain, admit, sessions, on}, ...rest}): Drain => ({
+      kind: 'exec',
+      drain,
+      admit,
+      ...(sessions === undefined ? {} : {sessions}),
+      ...(on === undefined ? {} : {on}),
+      ...readEnding(rest),
+    }),
+  );
 
-export const drainSchema = z.union([haproxy, file, exec]);
+export const drainSchema = z.union([haproxyDrain, nginxDrain, varnishDrain, file, exec]);

@@ -10,6 +10,13 @@ export function parseQuota(text: string, name = 'quota'): Quota {
   throw new DroverError({code: 'usage', message: `${name} must be a count of hosts or 0%..100%, got ${JSON.stringify(text)}`});
 }
 
+/** `25%`, 0..100, as a number. Throws `usage`; `name` begins the message. */
+export function parsePercent(text: string, name: string): number {
+  const quota = /%$/.test(text) ? parseQuota(text, name) : undefined;
+  if (quota?.kind === 'percent') return quota.percent;
+  throw new DroverError({code: 'usage', message: `${name} must be 1%..100%, got ${JSON.stringify(text)}`});
+}
+
 /** As it is written in drover.yml. */
 export function formatQuota(quota: Quota): string {
   return quota.kind === 'count' ? String(quota.count) : `${quota.percent}%`;

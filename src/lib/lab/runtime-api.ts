@@ -45,6 +45,8 @@ function runCommand(command: string, world: RuntimeWorld): string {
       return showStat(args, world);
     case 'show info':
       return showInfo(world);
+    case 'show table':
+      return '';
     case 'show cli':
       if (args[0] === 'level') return 'admin\n';
       break;

@@ -1,5 +1,6 @@
 import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
+import {boundAdmitMs, boundDrainMs, boundRampMs} from '../inventory/drain-bound.js';
 import {formatDuration} from '../inventory/duration.js';
 import type {Host, Inventory} from '../inventory/host.js';
 import {matchExpression} from '../inventory/selection.js';
@@ -75,11 +76,13 @@ export function planRollout(
 
 /** A host whose gate may take longer than its dead-man's switch would go back in the middle of the gate, and hide why it failed. */
 function refuseHastyConfirm(app: App): void {
-  const gateMs = app.health.reduce((longest, probe) => Math.max(longest, probe.deadlineMs), 0) + (app.warm?.deadlineMs ?? 0);
+  const gateMs =
+    app.health.reduce((longest, probe) => Math.max(longest, probe.deadlineMs), 0) + (app.warm?.deadlineMs ?? 0) + boundRampMs(app.drain);
   if (app.roll.confirmMs === 0 || app.roll.confirmMs > gateMs) return;
+  const what = boundRampMs(app.drain) === 0 ? 'health and warming' : 'health, warming and the ramp';
   throw new DroverError({
     code: 'refused',
-    message: `apps.${app.name}.roll.confirm is ${formatDuration(app.roll.confirmMs)}, but health and warming may take ${formatDuration(gateMs)}: hosts would go back in the middle`,
+    message: `apps.${app.name}.roll.confirm is ${formatDuration(app.roll.confirmMs)}, but ${what} may take ${formatDuration(gateMs)}: hosts would go back in the middle`,
     fix: 'raise confirm, or shorten their deadlines',
   });
 }
@@ -90,13 +93,13 @@ function refuseHastyConfirm(app: App): void {
 export function boundRollout(plan: RolloutPlan, app: App, connectTimeoutMs: number): number {
   const probeMs = app.health.reduce((longest, probe) => Math.max(longest, probe.deadlineMs), 0);
   const perStep: Record<MoveStep, number> = {
-    drain: (app.drain?.waitMs ?? 0) + 10_000,
+    drain: boundDrainMs(app.drain),
     arm: 120_000,
     switch: 120_000,
     restart: restartSeconds * 1000,
     health: probeMs,
     warm: app.warm?.deadlineMs ?? 0,
-    admit: 30_000,
+    admit: boundAdmitMs(app.drain),
     confirm: 120_000,
     revert: 120_000,
   };

@@ -74,7 +74,7 @@ export async function runRollout(
  * allows, until a later run reconciles them.
  */
 async function keepDebtOut(world: World, app: App, plan: RolloutPlan, balancer: Balancer, result: RolloutResult): Promise<void> {
-  if (balancer.kind !== 'haproxy') return;
+  if (!['haproxy', 'nginx', 'varnish'].includes(balancer.kind)) return;
   const hosts = hostsOfApp(world.inventory, app);
   for (const {name, silo} of plan.hosts) {
     if (result.state.hosts.get(name)?.kind !== 'lost') continue;

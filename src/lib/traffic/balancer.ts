@@ -13,7 +13,7 @@ export interface Rotation {
  * on all balancers that know the host. Failures throw `DroverError`; nothing is half done without saying so.
  */
 export interface Balancer {
-  readonly kind: 'haproxy' | 'file' | 'exec' | 'none';
+  readonly kind: 'haproxy' | 'nginx' | 'varnish' | 'file' | 'exec' | 'none';
   /** Proves before the run that each balancer answers and knows each host: all problems at once, or an empty list. */
   preflight(hosts: readonly Host[], signal: AbortSignal): Promise<readonly string[]>;
   /** The balancers' own view now. */
@@ -23,3 +23,6 @@ export interface Balancer {
   /** Back in rotation and seen as up by every balancer when this returns. Idempotent. */
   admit(host: Host, signal: AbortSignal): Promise<void>;
 }
+
+/** Tells people something that stops nothing: once for each message of a run. */
+export type Warn = (warning: {readonly host: string; readonly message: string}) => Promise<void>;

@@ -3,6 +3,7 @@ import type {Link} from '../host/link.js';
 import type {Drain} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {Balancer, Rotation} from './balancer.js';
+import {refuseLeftovers} from './leftovers.js';
 import {describeResult, runOperatorCommand} from './operator-command.js';
 import {isOutOfReach} from './out-of-reach.js';
 import type {Pause} from './pause.js';
@@ -44,7 +45,7 @@ export function createExecBalancer({drain, balancerHosts, open, sleep}: ExecBala
   };
 
   const waitForQuiet = async (host: Host, signal: AbortSignal): Promise<number> => {
-    const deadline = AbortSignal.timeout(drain.waitMs);
+    const deadline = AbortSignal.timeout(drain.longestMs ?? drain.waitMs);
     let quiet = 0;
     while (true) {
       const open = await countSessions(host, signal);
@@ -78,8 +79,7 @@ export function createExecBalancer({drain, balancerHosts, open, sleep}: ExecBala
         }
         const left = await waitForQuiet(host, signal);
         if (left === 0 || drain.then === 'close') return {cut: left};
-        const message = `${host.name} still has ${left} open sessions after ${drain.waitMs / 1000} s, and drain.then is "abort"`;
-        throw new DroverError({code: 'refused', host: host.name, message, fix: 'raise drain.wait, or set drain.then to close'});
+        throw refuseLeftovers({host, drain}, left);
       } catch (error) {
         for (const at of touched) await undo(host, error, run(host, at, 'admit', AbortSignal.timeout(undoMs)));
         throw error;

@@ -1,21 +1,26 @@
 import {DroverError, type Problem} from '../errors/drover-error.js';
 import type {Drain} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
-import type {AdminOrder, HaproxyBackend} from './haproxy-backend.js';
-import {countSessions, refreshSeats, type Seat} from './haproxy-rotation.js';
+import type {Warn} from './balancer.js';
+import {closeSessions} from './haproxy-closing.js';
+import type {Seat} from './haproxy-rotation.js';
 import {readOrder, readServerState} from './haproxy-state.js';
+import {SeatWatch} from './haproxy-watch.js';
+import {refuseLeftovers} from './leftovers.js';
 import type {Pause} from './pause.js';
 
 export interface SeatDrain {
   readonly host: Host;
   /** As they are before anything is changed. */
   readonly seats: readonly Seat[];
-  readonly drain: Pick<Drain, 'waitMs' | 'then'>;
+  readonly drain: Pick<Extract<Drain, {kind: 'haproxy'}>, 'waitMs' | 'then' | 'longestMs' | 'closeOverMs'>;
   readonly sleep: Pause;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  readonly warn: Warn;
   readonly signal: AbortSignal;
 }
 
-const pollMs = 150;
 /** Cut sessions end within moments; HAProxy ends them asynchronously (haproxy#2323). */
 const cutGraceMs = 5_000;
 const undoMs = 10_000;
@@ -34,14 +39,15 @@ export async function drainSeats(task: SeatDrain): Promise<{readonly cut: number
       touched.push(seat);
       await seat.at.setState(seat.server.name, 'drain', task.signal);
     }
-    const left = await waitForQuiet(task, ['drain', 'maint'], 'drain', task.drain.waitMs);
-    if (left > 0 && task.drain.then === 'abort') throw refuseToCut(task, left);
+    const watch = new SeatWatch(task);
+    const left = await watch.untilQuiet('drain', task.drain.waitMs);
+    if (left > 0 && task.drain.then === 'abort') throw refuseLeftovers(task, left);
     for (const seat of task.seats) {
       if (readOrder(seat.server) === 'maint') continue;
       if (!touched.includes(seat)) touched.push(seat);
       await seat.at.setState(seat.server.name, 'maint', task.signal);
     }
-    return {cut: await endSessions(task)};
+    return {cut: await endSessions(task, watch)};
   } catch (error) {
     const stuck = await putBack(touched);
     if (stuck.length === 0) throw error;
@@ -64,47 +70,22 @@ function refuseLastServer({host, seats}: SeatDrain): void {
   }
 }
 
-/**
- * Polls until no balancer has a session, in two readings in a row while new ones may still come; returns what is left when the time
- * is out. A balancer that forgot the order (a reload) gets it once more.
- */
-async function waitForQuiet(task: SeatDrain, accepted: readonly AdminOrder[], order: AdminOrder, waitMs: number): Promise<number> {
-  const deadline = AbortSignal.timeout(waitMs);
-  const reminded = new Set<HaproxyBackend>();
-  const enough = order === 'maint' ? 1 : 2;
-  let quiet = 0;
-  while (true) {
-    const seats = await refreshSeats(task.seats, task.signal);
-    const forgot = seats.filter(({server}) => !accepted.includes(readOrder(server)));
-    for (const {at, server} of forgot) {
-      if (reminded.has(at)) throw forgetful(at, server.name, order);
-      reminded.add(at);
-      await at.setState(server.name, order, task.signal);
-    }
-    const open = countSessions(seats);
-    quiet = open === 0 && forgot.length === 0 ? quiet + 1 : 0;
-    if (quiet === enough || (deadline.aborted && forgot.length === 0)) return open;
-    await task.sleep(pollMs, task.signal);
-  }
-}
-
-/** In maintenance on all: proves it, and cuts what is left. Sessions that a cookie brought after the wait are among it. */
-async function endSessions(task: SeatDrain): Promise<number> {
-  const left = await waitForQuiet(task, ['maint'], 'maint', 0);
+/** In maintenance on all: proves it, and ends what is left as the policy says. Sessions that a cookie brought after the wait are among it. */
+async function endSessions(task: SeatDrain, watch: SeatWatch): Promise<number> {
+  const {waitMs, then, longestMs = waitMs, closeOverMs = 0} = task.drain;
+  const left = await watch.untilQuiet('maint', then === 'wait' ? longestMs - waitMs : 0);
   if (left === 0) return 0;
-  if (task.drain.then === 'abort') throw refuseToCut(task, left);
-  let cut = 0;
-  for (const {at, server} of await refreshSeats(task.seats, task.signal)) {
-    if (server.sessions === 0) continue;
-    cut += server.sessions;
-    await at.cutSessions(server.name, task.signal);
-  }
-  const survivors = await waitForQuiet(task, ['maint'], 'maint', cutGraceMs);
-  if (survivors === 0) return cut;
+  if (then !== 'close') throw refuseLeftovers(task, left);
+  const {sleep, now, signal} = task;
+  const unseen = watch.unseen;
+  const cut = left === unseen ? 0 : await closeSessions({watch, overMs: closeOverMs, sleep, now, signal});
+  const survivors = (await watch.untilQuiet('maint', unseen === 0 ? cutGraceMs : 0)) - unseen;
+  if (survivors <= 0) return cut;
   throw new DroverError({
     code: 'refused',
     host: task.host.name,
     message: `${survivors} sessions of ${task.host.name} survived being shut down`,
+    fix: 'look at them on the balancer with "show sess"',
   });
 }
 
@@ -125,24 +106,6 @@ async function putBack(touched: readonly Seat[]): Promise<readonly Problem[]> {
     }
   }
   return stuck;
-}
-
-function refuseToCut({host, drain}: SeatDrain, left: number): DroverError {
-  return new DroverError({
-    code: 'refused',
-    host: host.name,
-    message: `${host.name} still has ${left} open ${left === 1 ? 'session' : 'sessions'} after ${drain.waitMs / 1000} s, and drain.then is "abort"`,
-    fix: 'raise drain.wait, or set drain.then to close',
-  });
-}
-
-function forgetful(at: HaproxyBackend, server: string, order: AdminOrder): DroverError {
-  return new DroverError({
-    code: 'refused',
-    host: at.host.name,
-    message: `HAProxy on ${at.host.name} forgot "state ${order}" of server "${server}" twice; something reloads it or sets it back`,
-    fix: 'stop what reloads HAProxy while a run drains hosts',
-  });
 }
 
 function describe(error: unknown): string {

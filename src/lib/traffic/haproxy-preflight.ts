@@ -1,44 +1,46 @@
 import {DroverError} from '../errors/drover-error.js';
+import type {Ramp} from '../inventory/app.js';
+import type {Warn} from './balancer.js';
+import {adviseOn} from './haproxy-advice.js';
 import type {HaproxyBackend} from './haproxy-backend.js';
 import {isOwn, matchAt, type SeatSearch} from './haproxy-rotation.js';
 import type {HaproxyServer} from './haproxy-state.js';
 
 export interface Examination {
   readonly balancers: readonly HaproxyBackend[];
-  readonly backend: string;
   /** One for each host of the run. */
   readonly searches: readonly SeatSearch[];
+  readonly ramp: Ramp | undefined;
+  readonly warn: Warn;
   readonly signal: AbortSignal;
 }
 
 /**
- * Everything that would make a drain fail later, a line each: a balancer that does not answer or may not change
+ * Warns of what will surprise, where nothing is wrong. Everything that would make a drain fail later, a line each: a balancer that does not answer or may not change
  * anything, a backend it lacks, a host that is none or more than one of its servers, two hosts that are the same server.
  */
-export async function examineBalancers({balancers, backend, searches, signal}: Examination): Promise<readonly string[]> {
+export async function examineBalancers({balancers, searches, ramp, warn, signal}: Examination): Promise<readonly string[]> {
   const problems: string[] = [];
   const known = new Map<HaproxyBackend, readonly HaproxyServer[]>();
-  await Promise.all(
-    balancers.map(async (at) => {
-      const found = await readFully(at, backend, signal);
-      if (typeof found === 'string') problems.push(found);
-      else known.set(at, found);
-    }),
-  );
-  problems.sort();
+  const answers = await Promise.all(balancers.map(async (at) => ({at, found: await readFully(at, signal)})));
+  for (const {at, found} of answers) {
+    if (typeof found === 'string') problems.push(found);
+    else known.set(at, found);
+  }
   const complete = known.size === balancers.length;
   for (const search of searches) problems.push(...examineHost(search, known, complete));
   for (const [at, servers] of known) problems.push(...findShared(searches, at, servers));
-  return problems;
+  if (problems.length === 0) for (const [at, servers] of known) await adviseOn({at, servers, searches, ramp, warn, signal});
+  return [...new Set(problems)];
 }
 
-async function readFully(at: HaproxyBackend, backend: string, signal: AbortSignal): Promise<readonly HaproxyServer[] | string> {
+async function readFully(at: HaproxyBackend, signal: AbortSignal): Promise<readonly HaproxyServer[] | string> {
   try {
     await at.provePermission(signal);
     const servers = await at.readAllServers(signal);
-    if (!servers.some((server) => server.backend === backend)) {
+    if (!servers.some((server) => server.backend === at.name)) {
       const backends = [...new Set(servers.map((server) => server.backend))].join(', ') || 'none';
-      return `${at.host.name} has no backend "${backend}" with servers; backends: ${backends}`;
+      return `${at.host.name} has no backend "${at.name}" with servers; backends: ${backends}`;
     }
     await at.read(signal);
     return servers;
@@ -50,14 +52,16 @@ async function readFully(at: HaproxyBackend, backend: string, signal: AbortSigna
   }
 }
 
+/** With several backends, a host needs to be in one of them at each balancer of its silo. */
 function examineHost(search: SeatSearch, known: ReadonlyMap<HaproxyBackend, readonly HaproxyServer[]>, complete: boolean): string[] {
-  const matches = [...known].map(([at, servers]) => ({own: isOwn(at, search), match: matchAt(search, at, servers)}));
+  const matches = [...known].map(([at, servers]) => ({at, own: isOwn(at, search), match: matchAt(search, at, servers)}));
+  const seated = new Set(matches.flatMap(({at, match}) => (match.kind === 'found' ? [at.host] : [])));
   const problems: string[] = [];
-  for (const {own, match} of matches) {
-    if (match.kind !== 'found' && (own || match.kind !== 'absent')) problems.push(match.problem);
+  for (const {at, own, match} of matches) {
+    if (match.kind === 'found' || (match.kind === 'absent' && (!own || seated.has(at.host)))) continue;
+    problems.push(match.problem);
   }
-  const seated = matches.some(({match}) => match.kind === 'found');
-  if (seated || problems.length > 0 || !complete) return problems;
+  if (seated.size > 0 || problems.length > 0 || !complete) return problems;
   return matches.flatMap(({match}) => (match.kind === 'found' ? [] : [match.problem]));
 }
 
@@ -70,7 +74,7 @@ function findShared(searches: readonly SeatSearch[], at: HaproxyBackend, servers
     const holder = holders.get(match.server.name);
     if (holder === undefined) holders.set(match.server.name, search.host.name);
     else {
-      const server = `server "${match.server.name}" in backend "${search.backend}" of ${at.host.name}`;
+      const server = `server "${match.server.name}" in backend "${at.name}" of ${at.host.name}`;
       problems.push(`hosts ${holder} and ${search.host.name} are both ${server}; say which is which in drain.haproxy.servers`);
     }
   }

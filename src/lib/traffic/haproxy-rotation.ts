@@ -16,7 +16,6 @@ export interface Seat {
 export interface SeatSearch {
   readonly host: Host;
   readonly balancers: readonly HaproxyBackend[];
-  readonly backend: string;
   readonly servers: Readonly<Record<string, string>>;
 }
 
@@ -25,9 +24,9 @@ export interface SeatSearch {
  * silo has none, every balancer counts.
  */
 export function matchAt(search: SeatSearch, at: HaproxyBackend, known: readonly HaproxyServer[]): ServerMatch {
-  const {host, balancers, backend, servers} = search;
+  const {host, balancers, servers} = search;
   const by = isOwn(at, search) || !balancers.some((balancer) => isOwn(balancer, search)) ? 'anything' : 'sure';
-  return matchServer({host, balancer: at.host.name, backend, servers, known, by});
+  return matchServer({host, balancer: at.host.name, backend: at.name, servers, known, by});
 }
 
 export function isOwn(balancer: HaproxyBackend, {host}: SeatSearch): boolean {
@@ -62,7 +61,11 @@ export async function refreshSeats(seats: readonly Seat[], signal: AbortSignal):
       const all = await at.read(signal);
       const now = all.find((candidate) => candidate.name === server.name);
       if (now !== undefined) return {at, server: now, all};
-      throw new DroverError({code: 'refused', host: at.host.name, message: `server "${server.name}" vanished from ${at.host.name}`});
+      throw new DroverError({
+        code: 'refused',
+        host: at.host.name,
+        message: `server "${server.name}" vanished from backend "${at.name}" of ${at.host.name}`,
+      });
     }),
   );
 }
@@ -78,7 +81,7 @@ export function readRotation(host: Host, seats: readonly Seat[]): Rotation {
   return {host, state: mixed ? 'draining' : 'down', sessions};
 }
 
-/** Open and waiting sessions. Idle connections that HAProxy keeps to a server are not sessions. */
+/** Open and waiting sessions, at all workers in sight. Idle connections that HAProxy keeps to a server are not sessions. */
 export function countSessions(seats: readonly Seat[]): number {
-  return seats.reduce((sum, {server}) => sum + server.sessions + server.queued, 0);
+  return seats.reduce((sum, {server}) => sum + server.sessions + server.queued + server.lingering, 0);
 }

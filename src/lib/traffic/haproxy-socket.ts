@@ -6,7 +6,7 @@ export interface HaproxyCommand {
   readonly link: Link;
   /** Path of the admin socket on the balancer host. */
   readonly socket: string;
-  /** One command, without a line break or semicolon. */
+  /** One command, or several with semicolons between them; each is answered with an empty line at its end. */
   readonly command: string;
   /** Dialling, sending and reading the whole answer. */
   readonly timeoutMs: number;

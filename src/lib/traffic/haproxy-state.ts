@@ -1,4 +1,5 @@
 import type {Rotation} from './balancer.js';
+import {splitCsvLine} from './haproxy-csv.js';
 
 /** One server of a backend, from `show servers state` and `show stat` together. */
 export interface HaproxyServer {
@@ -12,8 +13,10 @@ export interface HaproxyServer {
   /** 0 stopped, 1 starting (slowstart: takes traffic), 2 running, 3 stopping. */
   readonly operState: number;
   readonly adminState: number;
-  /** Effective weight; 0 takes no new traffic. */
+  /** Now; 0 takes no new traffic. */
   readonly weight: number;
+  /** As configured. */
+  readonly fullWeight: number;
 }
 
 export interface HaproxyCounters {
@@ -66,6 +69,7 @@ export function parseServersState(text: string): HaproxyServer[] | undefined {
     const adminState = Number(field('srv_admin_state'));
     const weight = Number(field('srv_uweight'));
     if (name === undefined || backend === undefined || ![operState, adminState, weight].every(Number.isInteger)) return undefined;
+    const fullWeight = Number(field('srv_iweight') ?? weight);
     const fqdn = field('srv_fqdn');
     servers.push({
       name,
@@ -76,6 +80,7 @@ export function parseServersState(text: string): HaproxyServer[] | undefined {
       operState,
       adminState,
       weight,
+      fullWeight,
     });
   }
   return servers;
@@ -99,18 +104,4 @@ export function parseServerCounters(text: string): Map<string, HaproxyCounters> 
     counters.set(server, {...counted, backup: fields[backup] === '1', check: check.trim()});
   }
   return counters;
-}
-
-/** One line of RFC 4180; HAProxy quotes fields with commas or quotes in them (`last_chk`) and never breaks lines inside. */
-function splitCsvLine(line: string): string[] {
-  const fields: string[] = [];
-  let rest = line;
-  while (true) {
-    const quoted = /^"((?:[^"]|"")*)"(,|$)/.exec(rest);
-    const plain = quoted ?? /^([^,]*)(,|$)/.exec(rest);
-    if (plain === null) return fields;
-    fields.push(quoted === null ? (plain[1] ?? '') : (quoted[1] ?? '').replaceAll('""', '"'));
-    if (plain[2] !== ',') return fields;
-    rest = rest.slice(plain[0].length);
-  }
 }
