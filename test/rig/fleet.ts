@@ -1,3 +1,6 @@
+/** What a balancer host runs. */
+export type BalancerSoftware = 'haproxy' | 'nginx' | 'varnish';
+
 export type LoginShell = 'bash' | 'dash' | 'fish' | 'tcsh' | 'sh';
 
 /** What one host of the rig is like. */
@@ -8,6 +11,8 @@ export interface RigHost {
   readonly address: string;
   readonly silo: string;
   readonly role: 'web' | 'balancer';
+  /** Of a balancer. */
+  readonly software?: BalancerSoftware;
   /** Login shell of the user `deploy`. */
   readonly shell: LoginShell;
   /** `busybox`: /bin holds BusyBox and nothing else, /bin/sh is its ash, and PATH is /bin. */
@@ -21,6 +26,8 @@ export interface FleetOptions {
   readonly hosts: number;
   /** Balancer hosts, 0..40; each one balances all web hosts. */
   readonly balancers?: number;
+  /** What they run; HAProxy where left out. */
+  readonly software?: BalancerSoftware;
   /** Web hosts are split evenly, in order; `eu` and `us` where it is left out. */
   readonly silos?: readonly string[];
   /** What differs from a GNU host with bash and a quiet rc file, by host name. */
@@ -45,7 +52,15 @@ export function planFleet(options: FleetOptions): readonly RigHost[] {
   for (let index = 0; index < balancers; index++) {
     const name = `lb${index + 1}`;
     const silo = silos[index % silos.length] ?? 'eu';
-    fleet.push({...plain, name, address: `10.77.0.${201 + index}`, silo, role: 'balancer', ...options.perHost?.[name]});
+    fleet.push({
+      ...plain,
+      name,
+      address: `10.77.0.${201 + index}`,
+      silo,
+      role: 'balancer',
+      software: options.software ?? 'haproxy',
+      ...options.perHost?.[name],
+    });
   }
   const stranger = Object.keys(options.perHost ?? {}).find((name) => !fleet.some((host) => host.name === name));
   if (stranger !== undefined) throw new Error(`perHost names ${stranger}, which is no host of this rig`);

@@ -1,4 +1,5 @@
 import type {RigHost} from './fleet.js';
+import {nginxBalancerConfig, nginxUpstream, varnishConfig} from './other-balancer-config.js';
 import {balancerConfig, proxyConfig} from './proxy-config.js';
 
 /** One file to put into a host's root. */
@@ -40,13 +41,32 @@ export function listHostFiles(options: {
   if (host.rcNoise) files.push(...listNoise(host));
   if (host.userland === 'busybox') files.push({path: 'bin/flock', text: guest.flock, mode: 0o755});
   if (host.role === 'balancer') {
-    files.push({path: 'etc/haproxy/haproxy.cfg', text: balancerConfig({host, servers: fleet.filter((each) => each.role === 'web')})});
-    return files;
+    return [
+      ...files,
+      ...listBalancerFiles(
+        host,
+        fleet.filter((each) => each.role === 'web'),
+      ),
+    ];
   }
   const settings = {host: host.name, silo: host.silo, root: siteRoot, originDelayMs: options.originDelayMs};
   files.push({path: 'opt/rig/app.mjs', text: guest.app}, {path: 'opt/rig/app.json', text: `${JSON.stringify(settings)}\n`});
   files.push({path: 'etc/nginx/nginx.conf', text: proxyConfig()});
   return files;
+}
+
+function listBalancerFiles(host: RigHost, servers: readonly RigHost[]): readonly HostFile[] {
+  switch (host.software) {
+    case 'nginx':
+      return [
+        {path: 'etc/nginx/nginx.conf', text: nginxBalancerConfig(host)},
+        {path: 'home/deploy/upstreams/web.conf', text: nginxUpstream(servers), ofDeploy: true},
+      ];
+    case 'varnish':
+      return [{path: 'etc/varnish/default.vcl', text: varnishConfig({host, servers})}];
+    default:
+      return [{path: 'etc/haproxy/haproxy.cfg', text: balancerConfig({host, servers})}];
+  }
 }
 
 function listAccounts(host: RigHost): readonly HostFile[] {

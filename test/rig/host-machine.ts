@@ -2,11 +2,18 @@ import {access} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Finished, RunOptions} from './finished.js';
 import {runChecked, runToEnd} from './finished.js';
-import type {RigHost} from './fleet.js';
+import type {BalancerSoftware, RigHost} from './fleet.js';
 import type {NamespaceProcess} from './namespace-process.js';
 import {bootScript, startNamespaceProcess} from './namespace-process.js';
 
 const readyDeadlineMs = 60_000;
+
+/** What is below /run once a balancer listens. */
+const balancerSigns: Readonly<Record<BalancerSoftware, readonly string[]>> = {
+  haproxy: ['haproxy.pid', 'haproxy/admin.sock'],
+  nginx: ['nginx/nginx.pid'],
+  varnish: ['varnish/pid'],
+};
 
 /** One host of the rig: its namespaces, and what can be done to it from outside. */
 export interface HostMachine {
@@ -51,7 +58,7 @@ export function createHostMachine(options: {
       const fresh = ['nsenter', '-t', operator, '-m', '--', 'unshare', '--net', 'sh', bootScript('plug.sh')];
       const argv = [...fresh, operator, runDirectory, host.name, host.address, process.execPath, host.userland];
       first = await startNamespaceProcess({argv, logFile: `${runDirectory}/${host.name}.log`, deadlineMs: readyDeadlineMs});
-      const signs = host.role === 'web' ? ['sshd.pid', 'nginx.pid', 'app/app.pid'] : ['sshd.pid', 'haproxy.pid', 'haproxy/admin.sock'];
+      const signs = ['sshd.pid', ...(host.role === 'web' ? ['nginx.pid', 'app/app.pid'] : balancerSigns[host.software ?? 'haproxy'])];
       for (const sign of signs) await waitForFile({machine, path: `/run/${sign}`});
     },
     powerOff: async () => {

@@ -116,7 +116,8 @@ async function build(plan: {
   const machinesOf = (role: RigHost['role']) => [...machines.values()].filter((machine) => machine.host.role === role);
   const webs = machinesOf('web');
   if (seed) await Promise.all(webs.map((machine) => seedRelease({machine, ...seed})));
-  if (seed) await Promise.all(machinesOf('balancer').map((machine) => waitForRotation({machine, servers: webs.length})));
+  const haproxies = machinesOf('balancer').filter(({host}) => host.software === 'haproxy');
+  if (seed) await Promise.all(haproxies.map((machine) => waitForRotation({machine, servers: webs.length})));
 
   const find = (host: string): HostMachine => {
     const machine = machines.get(host);

@@ -55,6 +55,7 @@ describe.skipIf(!nginxKind.isHere)('a balancer of a real nginx', () => {
       open: async (host) => nginx.link(host),
       sleep: (ms, signal) => pause(ms / 5, signal),
       warn: async ({message}) => void warnings.push(message),
+      ...(settings.reload === 'true' ? {reloadSeconds: 1} : {}),
     });
 
   const read = (): Promise<string> => readFile(nginx.file, 'utf8');
@@ -100,7 +101,7 @@ describe.skipIf(!nginxKind.isHere)('a balancer of a real nginx', () => {
     });
     expect(await read()).toBe(upstream);
     await expect(balance({reload: 'true'}).drain(web1, patiently)).rejects.toMatchObject({
-      message: expect.stringContaining('nginx did not take the configuration within 10 s'),
+      message: expect.stringContaining('nginx did not take the configuration within 1 s'),
     });
     expect(await read()).toBe(upstream);
     expect((await balance().read([web1], patiently))[0]?.state).toBe('in');
@@ -148,7 +149,7 @@ describe.skipIf(!nginxKind.isHere)('a balancer of a real nginx', () => {
     ]);
     expect(await problemsOf({file: '/nowhere/app.conf'})).toEqual(['nginx on lb1: /nowhere/app.conf is not writable']);
     expect(await balance().preflight([makeHost('web9')], patiently)).toEqual([
-      `host web9 has no server in upstream "app" of lb1 (${nginx.file}); servers: 127.0.0.11:8080, 127.0.0.12:8080, 127.0.0.13:8080`,
+      `host web9 has no server in upstream "app" of lb1 (${nginx.file}); servers: 127.0.0.11:8080, 127.0.0.12:8080, 127.0.0.13:8080; say which in drain.nginx.servers`,
     ]);
     expect(await balance({servers: {web2: '127.0.0.11:8080'}}).preflight([web1, web2], patiently)).toEqual([
       `hosts web1 and web2 are both server 127.0.0.11:8080 in upstream "app" of lb1 (${nginx.file}); say which is which in drain.nginx.servers`,

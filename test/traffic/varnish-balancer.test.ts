@@ -73,7 +73,7 @@ describe.skipIf(!varnishKind.isHere)('a balancer of a real Varnish', () => {
   it('finds backends by names that VCL allows, and by map', async () => {
     expect(await balance({backends: {other: 'spare'}}).preflight([web1, web2, makeHost('other')], patiently)).toEqual([]);
     expect(await balance().preflight([makeHost('web9'), makeHost('spare')], patiently)).toEqual([
-      'host web9 has no backend in the active VCL of lb1; backends: web_1, web_2, spare',
+      'host web9 has no backend in the active VCL of lb1; backends: web_1, web_2, spare; say which in drain.varnish.backends',
     ]);
     expect(await balance({backends: {[web2.name]: 'web_1'}}).preflight([web1, web2], patiently)).toEqual([
       `hosts ${web1.name} and ${web2.name} are both backend web_1 of lb1; say which is which in drain.varnish.backends`,

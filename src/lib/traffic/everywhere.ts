@@ -18,6 +18,8 @@ export interface Place {
 export interface Sight {
   /** `moving`: told, but not in force. */
   readonly order: 'in' | 'out' | 'moving';
+  /** False where the balancer knows that the host takes no requests, also when nobody took it out. */
+  readonly isServing: boolean;
   /** Other servers that take requests there. */
   readonly others: number;
   /** Open sessions with the host; undefined where they cannot be counted. */
@@ -49,7 +51,7 @@ export async function drainEverywhere(task: DrainTask): Promise<{readonly cut: n
   const {host, places, drain, signal} = task;
   const before = await Promise.all(places.map(async (place) => ({place, sight: await place.look(signal)})));
   for (const {place, sight} of before) {
-    if (sight.order === 'out' || sight.others > 0) continue;
+    if (!sight.isServing || sight.others > 0) continue;
     throw new DroverError({
       code: 'refused',
       host: host.name,

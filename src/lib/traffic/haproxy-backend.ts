@@ -7,8 +7,8 @@ import {type HaproxyCounters, type HaproxyServer, parseServerCounters, parseServ
 import type {Pause} from './pause.js';
 
 const commandTimeoutMs = 5_000;
-/** At most 3 s of waiting. */
-const masterTries = 13;
+/** Less than one command may take: a master that hangs is not asked again. */
+const masterPatienceMs = 3_000;
 const masterPauseMs = 250;
 
 /** What `set server … state` takes. */
@@ -135,24 +135,30 @@ export class HaproxyBackend {
   async #askWorker(worker: string | undefined, command: string, signal: AbortSignal): Promise<string> {
     const {master} = this.#place;
     if (worker === undefined || master === undefined) return this.ask(command, signal);
-    try {
-      return await this.#askMaster(master, `@!${worker} ${command}`, signal);
-    } catch (error) {
-      if (!(error instanceof DroverError) || (await this.#listOldWorkers(signal)).includes(worker)) throw error;
-      return '';
-    }
+    return this.#persist(async () => {
+      try {
+        return await this.#askMaster(master, `@!${worker} ${command}`, signal);
+      } catch (error) {
+        if (!(error instanceof DroverError) || (await this.#listOldWorkers(signal)).includes(worker)) throw error;
+        return '';
+      }
+    }, signal);
   }
 
-  /** In the middle of a reload the master executes itself anew, and nobody listens for a moment. */
   async #askMaster(master: string, command: string, signal: AbortSignal): Promise<string> {
-    const {open, sleep} = this.#place;
-    const link = await open(this.host, signal);
-    for (let attempt = 1; ; attempt += 1) {
+    const link = await this.#place.open(this.host, signal);
+    return askHaproxy({link, socket: master, command, timeoutMs: commandTimeoutMs, signal});
+  }
+
+  /** In the middle of a reload the master executes itself anew: for a moment nobody listens, and an answer may break off. */
+  async #persist<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const patience = AbortSignal.timeout(masterPatienceMs);
+    while (true) {
       try {
-        return await askHaproxy({link, socket: master, command, timeoutMs: commandTimeoutMs, signal});
+        return await ask();
       } catch (error) {
-        if (!(error instanceof DroverError) || error.code !== 'unreachable' || attempt === masterTries) throw error;
-        await sleep(masterPauseMs, signal);
+        if (!(error instanceof DroverError) || patience.aborted) throw error;
+        await this.#place.sleep(masterPauseMs, signal);
       }
     }
   }
@@ -160,7 +166,7 @@ export class HaproxyBackend {
   async #listOldWorkers(signal: AbortSignal): Promise<readonly string[]> {
     const {master} = this.#place;
     if (master === undefined) return [];
-    const answer = await this.#askMaster(master, 'show proc', signal);
+    const answer = await this.#persist(() => this.#askMaster(master, 'show proc', signal), signal);
     const workers = parseOldWorkers(answer);
     if (workers !== undefined) return workers;
     throw new DroverError({

@@ -13,11 +13,13 @@ export interface NginxOptions {
   readonly open: (host: Host, signal: AbortSignal) => Promise<Link>;
   readonly sleep: Pause;
   readonly warn: Warn;
+  /** How long nginx may take to have new workers after a reload. */
+  readonly reloadSeconds?: number;
 }
 
 /** nginx has no runtime API: hosts are marked `down` in a file that it includes, and it is reloaded. It does not say which hosts it finds dead. */
-export function createNginxBalancer({drain, balancerHosts, open, sleep, warn}: NginxOptions): Balancer {
-  const upstreams = balancerHosts.map((at) => new NginxUpstream(at, {drain, open}));
+export function createNginxBalancer({drain, balancerHosts, open, sleep, warn, reloadSeconds = 10}: NginxOptions): Balancer {
+  const upstreams = balancerHosts.map((at) => new NginxUpstream(at, {drain, reloadSeconds, open}));
   const isOwn = (at: Host, host: Host): boolean => at.silo === host.silo || !balancerHosts.some(({silo}) => silo === host.silo);
   const choose = (view: UpstreamView, at: Host, host: Host) =>
     chooseServers(view.servers, host, {map: drain.servers, isOwn: isOwn(at, host)});
@@ -100,7 +102,8 @@ function findProblems({
     const holders = new Map<string, string>();
     for (const host of hosts) {
       const own = chooseServers(view.servers, host, {map: drain.servers, isOwn: isOwn(upstream.at, host)});
-      if (own.length === 0 && isOwn(upstream.at, host)) problems.push(`host ${host.name} has no server in ${where}; servers: ${list}`);
+      if (own.length === 0 && isOwn(upstream.at, host))
+        problems.push(`host ${host.name} has no server in ${where}; servers: ${list}; say which in drain.nginx.servers`);
       for (const {address} of own) {
         const holder = holders.get(address);
         if (holder === undefined) holders.set(address, host.name);

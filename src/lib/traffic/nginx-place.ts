@@ -28,6 +28,8 @@ export interface UpstreamView {
 
 export interface NginxSettings {
   readonly drain: Extract<Drain, {kind: 'nginx'}>;
+  /** How long nginx may take to have new workers. */
+  readonly reloadSeconds: number;
   readonly open: (host: Host, signal: AbortSignal) => Promise<Link>;
 }
 
@@ -101,11 +103,12 @@ export class NginxUpstream {
     payload = '',
   ): Promise<ProgramReply> {
     const {file, pid, test, reload} = this.settings.drain;
+    const patience = String(this.settings.reloadSeconds);
     return runRemoteProgram({
       link: await this.settings.open(this.at, signal),
       label: `${action} ${file}`,
       program: nginxProgram,
-      values: {action, file, pid_file: pid, test, reload, expected: '', remotes: '', ...values},
+      values: {action, file, pid_file: pid, test, reload, patience, expected: '', remotes: '', ...values},
       payload,
       timeoutMs,
       maxOutputBytes: 4 * 1024 * 1024,
@@ -178,6 +181,7 @@ export function readSight(
   const counts = own.map(({address}) => view.connections.get(remoteOf(address)));
   return {
     order: view.isLoaded ? (isDown ? 'out' : 'in') : 'moving',
+    isServing: !isDown || !view.isLoaded,
     others: view.servers.filter((server) => !own.includes(server) && !server.isDown && !server.isBackup).length,
     sessions: counts.includes(undefined) ? undefined : counts.reduce<number>((sum, count) => sum + (count ?? 0), 0),
     isOver: isDown && view.isLoaded && older.length === 0,

@@ -3,7 +3,7 @@ export const nginxStatus = {changedMeanwhile: 4, testFailed: 5, reloadFailed: 6,
 
 /**
  * nginx on a balancer host. Values: `action`, `file`, `pid_file`, `test`, `reload`, `expected` (the digest of the file that the payload
- * replaces), `remotes` (addresses whose connections are counted, apart by spaces). What it prints begins with facts, a line each; after
+ * replaces), `patience` (seconds that a reload may take), `remotes` (addresses whose connections are counted, apart by spaces). What it prints begins with facts, a line each; after
  * the line `text` comes the file, and a dot at its end.
  *
  * A change is one critical section under a lock on the folder: digest, new file by rename, test, reload, and the old file back where one of
@@ -103,7 +103,7 @@ is_taken() {
 }
 
 await_taken() {
-  give_up=$(($(date +%s) + 10))
+  give_up=$(($(date +%s) + patience))
   until is_taken; do
     [ "$(date +%s)" -lt "$give_up" ] || return 1
     pause_briefly
@@ -129,7 +129,7 @@ change() {
   await_taken || {
     put_old_back
     sh -c "$reload" >/dev/null 2>&1 </dev/null 9<&-
-    echo "nginx did not take the configuration within 10 s; see its error log"
+    echo "nginx did not take the configuration within $patience s; see its error log"
     return ${nginxStatus.notTaken}
   }
   rm -f -- "$old"

@@ -142,7 +142,10 @@ async function findProblems(
       const backend = nameAt(each, host);
       const holder = backend === undefined ? undefined : holders.get(backend);
       if (backend === undefined) {
-        if (isOwn(at, host)) problems.push(`host ${host.name} has no backend in the active VCL of ${at.name}; backends: ${list}`);
+        if (isOwn(at, host))
+          problems.push(
+            `host ${host.name} has no backend in the active VCL of ${at.name}; backends: ${list}; say which in drain.varnish.backends`,
+          );
       } else if (holder === undefined) holders.set(backend, host.name);
       else
         problems.push(

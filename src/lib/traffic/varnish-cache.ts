@@ -90,10 +90,12 @@ export function makeVarnishPlace(cache: VarnishCache, backend: string): Place {
 }
 
 export function readSight({backends, connections}: CacheView, name: string): Sight {
+  const isServing = ({admin, isHealthy}: VarnishBackend): boolean => admin === 'healthy' || (admin !== 'sick' && isHealthy);
   const own = backends.find((backend) => backend.name === name);
   return {
     order: own?.admin === 'sick' ? 'out' : 'in',
-    others: backends.filter((backend) => backend.name !== name && backend.admin !== 'sick' && backend.isHealthy).length,
+    isServing: own !== undefined && isServing(own),
+    others: backends.filter((backend) => backend !== own && isServing(backend)).length,
     sessions: connections === undefined ? undefined : (connections.get(name) ?? 0),
     isOver: false,
   };
