@@ -32,6 +32,7 @@ export const rigPackages = Object.freeze([
   'radosgw',
   'ceph-mon',
   'ceph-osd',
+  'postgresql',
 ]);
 
 const policyPath = '/usr/sbin/policy-rc.d';

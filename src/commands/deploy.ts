@@ -2,6 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import type {Answer} from '../lib/cli/answer.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductDeploy} from '../lib/cli/conduct-deploy.js';
+import {contractFlags} from '../lib/cli/contract-flags.js';
 import {embargoFlags} from '../lib/cli/embargo-flags.js';
 import {pinFlags} from '../lib/cli/pin-flags.js';
 import {planFileFlags} from '../lib/cli/plan-file-flags.js';
@@ -52,6 +53,7 @@ attention; 130 interrupted, resumable.`;
       description: 'deploy what others had to approve; only where review.emergency allows it; wants --reason',
       helpGroup: 'EMERGENCY',
     }),
+    ...contractFlags,
     ...timeFlags,
     ...planFileFlags,
     ...waitFlags,

@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core';
+import {Args, Flags} from '@oclif/core';
 import type {Answer} from '../lib/cli/answer.js';
 import {approvePlan} from '../lib/cli/approve-plan.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
@@ -8,6 +8,7 @@ import {openStore} from '../lib/cli/open-store.js';
 import {approvalFlags, fanOutFlags, projectFlags, waitFlags} from '../lib/cli/shared-flags.js';
 import {adjustProject, transferFlags} from '../lib/cli/transfer-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
+import type {OnceDecisions} from '../lib/operations/once-rest.js';
 import {resumeRun} from '../lib/operations/resume-run.js';
 
 export default class Resume extends BaseCommand {
@@ -19,7 +20,24 @@ if it is still alive its epoch fences it off. Without RUN the newest unfinished 
 Exit status: as of the run that is continued; 4 there is nothing to resume.`;
   static override examples = ['drover resume', 'drover resume 20261121-093012-7f3a --yes'];
   static override args = {run: Args.string({description: 'the run, as printed when it ended and by drover status'})};
-  static override flags = {...projectFlags, ...fanOutFlags, ...transferFlags, ...approvalFlags, ...waitFlags};
+  static override flags = {
+    ...projectFlags,
+    ...fanOutFlags,
+    ...transferFlags,
+    ...approvalFlags,
+    ...waitFlags,
+    'once-done': Flags.option({
+      options: ['before', 'after'] as const,
+      description: 'this once task, of which no host can tell how it ended, has done its work',
+      helpGroup: 'RUN',
+    })(),
+    'once-again': Flags.option({
+      options: ['before', 'after'] as const,
+      description: 'begin this once task anew, whatever it did before',
+      helpGroup: 'RUN',
+      exclusive: ['once-done'],
+    })(),
+  };
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Resume);
@@ -36,6 +54,7 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
         resumeRun(conducted.world, {
           project,
           run: args.run,
+          once: readDecisions(flags),
           openStore: async () => openStore(project),
           openBalancer: (app) => openAppBalancer(conducted.world, app),
           waitLeaseMs: flags['wait-lease'] ?? 0,
@@ -43,4 +62,12 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
         }),
     });
   }
+}
+
+function readDecisions(flags: {
+  readonly 'once-done'?: OnceDecisions['done'] | undefined;
+  readonly 'once-again'?: OnceDecisions['again'] | undefined;
+}): OnceDecisions {
+  const {'once-done': done, 'once-again': again} = flags;
+  return {...(done === undefined ? {} : {done}), ...(again === undefined ? {} : {again})};
 }

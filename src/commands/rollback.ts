@@ -2,6 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import type {Answer} from '../lib/cli/answer.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRollback} from '../lib/cli/conduct-rollback.js';
+import {contractFlags} from '../lib/cli/contract-flags.js';
 import {embargoFlags} from '../lib/cli/embargo-flags.js';
 import {pinFlags} from '../lib/cli/pin-flags.js';
 import {planFileFlags} from '../lib/cli/plan-file-flags.js';
@@ -27,6 +28,7 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
     ...fanOutFlags,
     ...approvalFlags,
     ...embargoFlags,
+    ...contractFlags,
     to: Flags.string({description: 'this release instead of the last healthy one', helpValue: 'RELEASE', helpGroup: 'RUN'}),
     ...planFileFlags,
     ...pinFlags,

@@ -38,6 +38,9 @@ describe('parseHostState', () => {
         'open-run run-2',
         'decision run-1 confirmed',
         'decision run-2 reverted',
+        'once run-2 before ended 0',
+        'once run-2 after running ',
+        'once torn',
         'something new',
         `journal 2026-11-21T00:00:00Z 7 run-2 intent  ${b}`,
         'journal torn',
@@ -61,6 +64,10 @@ describe('parseHostState', () => {
         ['run-1', 'confirmed'],
         ['run-2', 'reverted'],
       ]),
+      tasks: [
+        {run: 'run-2', task: 'before', state: 'done'},
+        {run: 'run-2', task: 'after', state: 'running'},
+      ],
       journal: [{at: '2026-11-21T00:00:00Z', epoch: '7', run: 'run-2', event: 'intent', detail: ` ${b}`}],
     });
   });

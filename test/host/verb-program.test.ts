@@ -1,4 +1,5 @@
 import {execFileSync} from 'node:child_process';
+import {readdirSync, readFileSync} from 'node:fs';
 import {describe, expect, it} from 'vitest';
 import {type VerbName, verbCommand, verbProgram} from '../../src/lib/host/verb-program.js';
 
@@ -12,6 +13,21 @@ describe('the command of a verb', () => {
   it.each(longest)('%s unpacks to the program', (name) => {
     const [, unpack] = /\$\((echo .*)\)"'$/.exec(verbCommand(name)) ?? [];
     expect(execFileSync('/bin/sh', ['-c', unpack ?? 'false'], {encoding: 'utf8', maxBuffer: 1e6})).toBe(verbProgram(name));
+  });
+
+  it.each(longest)('%s carries the functions that it names, and no others', (name) => {
+    const program = verbProgram(name);
+    const defined = [...program.matchAll(/^([a-z_]+)\(\) \{$/gm)].map(([, found = '']) => found);
+    expect(defined.length).toBeGreaterThan(3);
+    expect(defined.filter((found) => [...program.matchAll(new RegExp(`\\b${found}\\b`, 'g'))].length < 2)).toEqual([]);
+    const sources = readdirSync(new URL('../../src/lib/host/verbs/', import.meta.url)).filter((file) => file.endsWith('.sh'));
+    const known = sources.flatMap((file) => [
+      ...readFileSync(new URL(`../../src/lib/host/verbs/${file}`, import.meta.url), 'utf8').matchAll(/^([a-z_]+)\(\) \{$/gm),
+    ]);
+    const called = known
+      .map(([, found = '']) => found)
+      .filter((found) => new RegExp(`(^|[;&|!(] *|then |do )${found}( |$)`, 'm').test(program));
+    expect(called.filter((found) => !defined.includes(found))).toEqual([]);
   });
 
   it('needs no gzip where the host is asked what it lacks', () => {

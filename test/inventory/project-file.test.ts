@@ -29,6 +29,18 @@ describe('loadProject()', () => {
     expect((await loadApp('partitions: {by: hash}')).partitions).toEqual({kind: 'hash', count: 256, copies: 3, depth: 1, within: 'silo'});
   });
 
+  it('reads the order of roles, their endings, and the deadline of once tasks', async () => {
+    const app = await loadApp(
+      'roll: {order: [worker, web]}\n    drain: {file: ready}\n    endings: {socket: {wait: 15m, then: abort}, web: {wait: 10s}}\n    once: {before: x, deadline: 2m}',
+    );
+    expect(app.roll.order).toEqual(['worker', 'web']);
+    expect(app.endings).toEqual([
+      {role: 'socket', waitMs: 900_000, then: 'abort'},
+      {role: 'web', waitMs: 10_000},
+    ]);
+    expect(app.once).toEqual({before: 'x', deadlineMs: 120_000});
+  });
+
   it('reads every key of the design', async () => {
     const file = await folder.write(
       'drover.yml',
@@ -73,7 +85,7 @@ store: ../store
       root: '/srv/shop/code',
       hosts: 'role:web&silo:eu!web03',
       link: {uploads: 'shared/uploads'},
-      once: {before: 'bin/migrate expand', after: 'bin/migrate contract'},
+      once: {before: 'bin/migrate expand', after: 'bin/migrate contract', deadlineMs: 900_000},
       restart: 'systemctl reload shop',
       roll: {
         by: 'silo',

@@ -89,7 +89,7 @@ export class SiteFleet {
   async deploy(by: OperatorOptions, snapshot: string, more: Partial<DeployOptions> = {}): Promise<RunEnd> {
     return deployApp(this.world(by, more.app), {
       ...{app: makeApp(), store: this.store, snapshot, hosts: this.hosts, balancer: createNoBalancer()},
-      ...{skip: new Set(), ignoreEmbargo: false, approve: async () => true},
+      ...{skip: new Set(), ignoreEmbargo: false, pastContract: false, approve: async () => true},
       ...more,
     });
   }
@@ -117,7 +117,7 @@ export class SiteFleet {
   async rollback(by: OperatorOptions, more: Partial<RollbackOptions> = {}): Promise<RunEnd> {
     return rollbackApp(this.world(by, more.app), {
       ...{app: makeApp(), to: undefined, openStore: () => this.store, hosts: this.hosts, balancer: createNoBalancer()},
-      ...{ignoreEmbargo: false, approve: async () => true},
+      ...{ignoreEmbargo: false, pastContract: false, approve: async () => true},
       ...more,
     });
   }

@@ -110,7 +110,17 @@ export class TimedFleet {
     const approve = async (): Promise<boolean> => true;
     const {store, hosts} = this;
     return deployApp(world, {
-      ...{app: theApp(), store, snapshot: 'latest', hosts, balancer: createNoBalancer(), skip: new Set(), ignoreEmbargo: false, approve},
+      ...{
+        app: theApp(),
+        store,
+        snapshot: 'latest',
+        hosts,
+        balancer: createNoBalancer(),
+        skip: new Set(),
+        ignoreEmbargo: false,
+        pastContract: false,
+        approve,
+      },
       ...(at === undefined ? {} : {at}),
     });
   }

@@ -1,4 +1,4 @@
-import type {MoveStep, RolloutPlan} from '../../src/lib/rollout/plan.js';
+import type {MoveStep, OnceTask, RolloutPlan} from '../../src/lib/rollout/plan.js';
 
 /** A host of the pretended world, in the plan or only a neighbour in its silo. */
 export interface ModelHost {
@@ -32,9 +32,11 @@ interface Truth {
 export class FleetModel {
   private readonly truths: ReadonlyMap<string, Truth>;
   private readonly targets: ReadonlyMap<string, string>;
+  /** How often each once task ran, `before eu-1`; the marks on hosts keep it at one for each of them. */
+  readonly taskRuns = new Map<string, number>();
 
   constructor(
-    plan: RolloutPlan,
+    private readonly plan: RolloutPlan,
     readonly hosts: readonly ModelHost[],
   ) {
     this.truths = new Map(hosts.map((host) => [host.name, {host, release: host.live, drained: host.drainedAtStart, alive: true}]));
@@ -61,6 +63,27 @@ export class FleetModel {
 
   setAlive(name: string, alive: boolean): void {
     this.truth(name).alive = alive;
+  }
+
+  isAlive(name: string): boolean {
+    return this.truth(name).alive;
+  }
+
+  hasBegun(task: OnceTask, host: string): boolean {
+    return this.taskRuns.has(`${task} ${host}`) || this.plan.once?.begun?.[task] === host;
+  }
+
+  /** The host's mark lets it begin once. */
+  runTask(task: OnceTask, host: string): void {
+    if (!this.hasBegun(task, host)) this.taskRuns.set(`${task} ${host}`, 1);
+  }
+
+  /** On how many hosts a task was begun, in this part of the run or before it. */
+  countRuns(task: OnceTask): number {
+    const hosts = new Set([...this.taskRuns.keys()].filter((key) => key.startsWith(`${task} `)).map((key) => key.slice(task.length + 1)));
+    const earlier = this.plan.once?.begun?.[task];
+    if (earlier !== undefined) hosts.add(earlier);
+    return hosts.size;
   }
 
   /** Does a step to a host, or fails it. */

@@ -106,8 +106,8 @@ describe('a rollout of parts', () => {
       const drawn = randomScenario(seed);
       const random = seedRandom(seed + 1_000_000);
       const all = drawn.hosts.map((host) => host.name);
-      // Parts are not switched at one time.
-      const {at: _, ...untimed} = drawn.plan;
+      // Parts are neither switched at one time nor role after role.
+      const {at: _, order: __, ...untimed} = drawn.plan;
       const plan = {...untimed, holders: drawHolders(random, all, Math.min(all.length, 2 + random.below(2)))};
       const scenario = {...drawn, plan};
       const verdict = simulate(scenario);

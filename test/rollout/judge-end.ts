@@ -1,5 +1,6 @@
 import type {Effect} from '../../src/lib/rollout/state.js';
 import type {Referee} from './referee.js';
+import {judgeTaskEnd} from './task-rules.js';
 
 /** Whether the run's last word is true of the world. */
 export function judgeEnd(referee: Referee, end: Extract<Effect, {kind: 'end'}>): void {
@@ -8,6 +9,11 @@ export function judgeEnd(referee: Referee, end: Extract<Effect, {kind: 'end'}>):
   const allArrived = names.every((name) => arrived.has(name));
   const allReturned = touched.size > 0 && [...touched].every((name) => returned.has(name));
   const {outcome} = end;
+  const byTask = judgeTaskEnd(referee);
+  if (byTask !== undefined) {
+    referee.rule(byTask.includes(outcome), `${outcome}, and once.${referee.taskFailure?.task} ended ${referee.taskFailure?.how}`);
+    return;
+  }
   referee.rule(referee.inHand.size === 0, `no step of ${[...referee.inHand.keys()].join(', ')} runs at the end`);
   referee.rule((outcome === 'converged') === allArrived, `${outcome}, and ${arrived.size} of ${names.length} hosts arrived`);
   referee.rule(

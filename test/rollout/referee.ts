@@ -3,6 +3,7 @@ import type {Answer, Effect, RolloutEvent, RolloutState} from '../../src/lib/rol
 import type {FleetModel} from './fleet-model.js';
 import {judgeEnd} from './judge-end.js';
 import {RunRecord, type StepEffect} from './run-record.js';
+import {judgeMove, judgeTask, judgeTurn} from './task-rules.js';
 
 /** Looks again this often before a floor may end a run; twice as often is a run that does not end. */
 const patience = 24;
@@ -25,6 +26,7 @@ export class Referee extends RunRecord {
   private readonly first: {readonly forward: MoveStep | undefined; readonly back: MoveStep | undefined};
   private readonly openWaves = new Set<string>();
   private elsewhere: readonly string[] = [];
+  issuedSteps = 0;
   private reads = 0;
   private ends = 0;
 
@@ -69,6 +71,8 @@ export class Referee extends RunRecord {
     this.checkTogether(event, answer);
     if (event.kind === 'rotation') this.noteShortage(event.silo, view, answer);
     this.elsewhere = event.kind === 'rotation' ? (event.elsewhere ?? []) : [];
+    const isGivenUp = event.kind === 'task-failed' && event.how === 'not-begun' && !answer.effects.some(({kind}) => kind === 'task');
+    if (isGivenUp) this.stopped ??= 'task';
     for (const effect of answer.effects) this.see(event, view, effect);
     this.countPatience(event, answer);
     const silos = new Set(this.plan.hosts.map((host) => host.silo)).size;
@@ -90,6 +94,11 @@ export class Referee extends RunRecord {
     switch (effect.kind) {
       case 'lease':
         this.rule(event.kind === 'begin' && !this.interrupted, `${effect.host} is leased at the beginning`);
+        return;
+      case 'task':
+        judgeTask(this, effect);
+        this.taskInHand = effect;
+        this.taskFailure = undefined;
         return;
       case 'step':
         this.seeStep(event, view, effect);
@@ -116,6 +125,11 @@ export class Referee extends RunRecord {
         return;
       case 'release':
         this.rule(this.leases.has(effect.host) && !this.released.has(effect.host), `the lease of ${effect.host} is given back once`);
+        this.rule(this.taskInHand === undefined, `no lease is given back while once.${this.taskInHand?.task} is in hand`);
+        this.rule(
+          effect.ended === undefined || !this.arrived.has(effect.host) || !this.isContractOpen(),
+          `the run stays open on ${effect.host} until once.after is done`,
+        );
         this.rule(this.inHand.size === 0, `no lease is given back while ${[...this.inHand.keys()].join(', ')} is in hand`);
         this.rule(
           effect.ended === undefined || !this.isUnfinished(effect.host),
@@ -135,6 +149,9 @@ export class Referee extends RunRecord {
   private seeStep(event: RolloutEvent, view: ReadonlySet<string>, effect: StepEffect): void {
     const {host, step, direction} = effect;
     const key = `${direction} ${step} of ${host}`;
+    this.issuedSteps++;
+    judgeMove(this, key);
+    if (step === this.first[direction]) judgeTurn(this, effect);
     this.rule(this.leases.has(host), `${key} happens under a lease`);
     this.rule(!this.inHand.has(host), `${key} begins after the step before has ended`);
     this.rule(!this.issued.has(key), `${key} happens once`);
@@ -275,6 +292,10 @@ export class Referee extends RunRecord {
   private hasSoaked(name: string): boolean {
     const wave = this.plan.waves.find((each) => each.name === name);
     return this.plan.soakMs === 0 || this.soaked.has(name) || !wave?.hosts.some((host) => this.arrived.has(host));
+  }
+
+  private isContractOpen(): boolean {
+    return this.plan.once?.after !== undefined && this.plan.back === undefined && !this.tasksDone.has('after');
   }
 
   private isUnfinished(host: string): boolean {

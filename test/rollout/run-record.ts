@@ -1,4 +1,4 @@
-import {type MoveStep, type RolloutPlan, stepsBack} from '../../src/lib/rollout/plan.js';
+import {type MoveStep, type OnceTask, type RolloutPlan, stepsBack} from '../../src/lib/rollout/plan.js';
 import type {Effect, RolloutEvent, RolloutState} from '../../src/lib/rollout/state.js';
 
 export type StepEffect = Extract<Effect, {kind: 'step'}>;
@@ -30,10 +30,17 @@ export class RunRecord {
   readonly everLeased = new Set<string>();
   /** Hosts whose drain has been asked for and not been answered. */
   readonly draining = new Set<string>();
+  /** The once task in hand, and every host that was asked for each. */
+  taskInHand: {readonly task: OnceTask; readonly host: string} | undefined;
+  readonly tasksDone = new Set<OnceTask>();
+  readonly tasksBegun = new Set<OnceTask>();
+  /** How the last task ended that did not end well, unless another host was asked. */
+  taskFailure: {readonly task: OnceTask; readonly how: string} | undefined;
 
   constructor(readonly plan: RolloutPlan) {
     for (const host of plan.hosts) if (host.earlier !== undefined || plan.back !== undefined) this.touched.add(host.name);
     this.turned = plan.back !== undefined;
+    for (const task of plan.once?.done ?? []) this.tasksDone.add(task);
   }
 
   hear(before: RolloutState, event: RolloutEvent): void {
@@ -73,6 +80,18 @@ export class RunRecord {
         this.stopped ??= 'interrupt';
         this.handAtInterrupt = [...this.inHand.keys()];
         return;
+      case 'task-done':
+        this.taskInHand = undefined;
+        this.tasksDone.add(event.task);
+        this.tasksBegun.add(event.task);
+        return;
+      case 'task-failed':
+        this.taskInHand = undefined;
+        this.taskFailure = event;
+        if (event.how !== 'not-begun' && event.how !== 'held') this.tasksBegun.add(event.task);
+        if (event.how === 'fenced') this.loseTo(event.host);
+        if (event.how !== 'held' && event.how !== 'not-begun') this.stopped ??= 'task';
+        return;
       case 'time-missed':
         this.stopped ??= 'time';
         return;
@@ -90,6 +109,12 @@ export class RunRecord {
       case 'released':
         return;
     }
+  }
+
+  private loseTo(host: string): void {
+    this.fencedFirst = true;
+    this.beyondHelp.add(host);
+    this.arrived.delete(host);
   }
 
   private hearDone(host: string, step: MoveStep): void {

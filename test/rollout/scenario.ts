@@ -1,5 +1,5 @@
-import type {MoveStep, PlannedHost, RolloutPlan} from '../../src/lib/rollout/plan.js';
-import {planWaves, resolveFloor, timeWaves} from '../../src/lib/rollout/waves.js';
+import type {MoveStep, OnceTask, PlannedHost, RolloutPlan} from '../../src/lib/rollout/plan.js';
+import {planOrderedWaves, planWaves, resolveFloor, timeWaves} from '../../src/lib/rollout/waves.js';
 import type {FaultKind, ModelHost} from './fleet-model.js';
 import {type SeededRandom, seedRandom} from './seeded-random.js';
 
@@ -28,9 +28,14 @@ export interface Scenario {
   readonly soakFails: number;
   /** Whether the run comes too late for the first time it waits for. */
   readonly missesTime: boolean;
+  /** How the n-th try of a once task goes, where it does not end well. `cut`: it is begun, and nobody hears of it any more. */
+  taskFault(task: OnceTask, nth: number): TaskFault | undefined;
   /** A host that another run takes over while this one waits for a time. */
   readonly takenWhileWaiting?: string;
 }
+
+/** `unknown`: it did its work, and nobody can tell. `held`: a host that is not selected runs something older. */
+export type TaskFault = 'failed' | 'not-begun' | 'unknown' | 'held' | 'fenced';
 
 const allSteps: readonly MoveStep[] = ['drain', 'switch', 'restart', 'health', 'warm', 'admit', 'confirm'];
 
@@ -89,6 +94,7 @@ export function calmScenario(plan: RolloutPlan, more: Partial<Scenario> = {}): S
     readMs: 20,
     faultOf: () => undefined,
     isBalancerDown: () => false,
+    taskFault: () => undefined,
   };
   return {name: 'calm', plan, hosts, random: seedRandom(1), ...nothing, ...more};
 }
@@ -130,8 +136,32 @@ export function randomScenario(seed: number): Scenario {
     readMs: random.pick([20, 4000, 90_000]),
     soakFails: random.pick([0, 0, 0, 0.3]),
     missesTime: random.chance(0.05),
+    taskFault: (task) => drawTaskFault(random, task),
     ...(random.chance(0.05) ? {takenWhileWaiting: random.pick(planned).name} : {}),
   };
+}
+
+function drawTaskFault(random: SeededRandom, task: OnceTask): TaskFault | undefined {
+  if (!random.chance(0.3)) return undefined;
+  const fault = random.pick(['failed', 'not-begun', 'not-begun', 'unknown', 'held', 'fenced'] as const);
+  return fault === 'held' && task === 'before' ? undefined : fault;
+}
+
+/** Two roles: every other host is of the one that moves first. */
+function drawOrder(plan: RolloutPlan, quotas: Parameters<typeof planWaves>[1]): RolloutPlan {
+  const groups = [0, 1].map((rest) => ({role: `role${rest}`, hosts: plan.hosts.filter((_, index) => index % 2 === rest)}));
+  return {...plan, waves: planOrderedWaves(groups, quotas), order: groups.map(({hosts}) => hosts.map(({name}) => name))};
+}
+
+/** Both tasks or one of them, and in a resumed run what an earlier part of it did. */
+function drawOnce(random: SeededRandom, planned: readonly PlannedHost[]): RolloutPlan['once'] {
+  const names = planned.map((host) => host.name);
+  const isResumed = planned.some((host) => host.earlier !== undefined);
+  const after = random.chance(0.8) ? {after: 'contract'} : {};
+  const once = {before: 'expand', ...after, deadlineMs: 60_000, hosts: names};
+  if (!isResumed) return random.chance(0.1) ? {...once, begun: {before: random.pick(names)}} : once;
+  const contracting = planned.every((host) => host.earlier === 'done') && random.chance(0.5) ? {begun: {after: random.pick(names)}} : {};
+  return {...once, done: ['before'], ...contracting};
 }
 
 function drawPlanned(random: SeededRandom, name: string, isResumed: boolean): PlannedHost {
@@ -180,7 +210,12 @@ function drawPlan(random: SeededRandom, planned: readonly PlannedHost[], all: re
     steps: allSteps.filter((step) => !left.has(step)),
     ...(isResumed && random.chance(0.5) ? {back: 'eu-1 took the release back'} : {}),
   });
-  return plan.command === 'deploy' && random.chance(0.35) ? makeTimed(plan, random.pick([0, 60_000])) : plan;
+  if (plan.command === 'rollback') return plan;
+  const once = random.chance(0.4) ? drawOnce(random, planned) : undefined;
+  const ordered = random.chance(0.25) ? drawOrder(plan, quotas) : plan;
+  const full = once === undefined ? ordered : {...ordered, once};
+  if (full.order !== undefined) return full;
+  return random.chance(0.35) ? makeTimed(full, random.pick([0, 60_000])) : full;
 }
 
 /** The same plan, its waves at a time: the n-th of every silo together, or all at once. */

@@ -19,6 +19,19 @@ export interface Verdict {
   readonly virtualMs: number;
 }
 
+/** How a run is played, where it is not played to its end by the real code. */
+export interface Staging {
+  /** The world as an earlier part of the run has left it. */
+  readonly model?: FleetModel;
+  /** The controller dies after this many events. */
+  readonly crashAtEvent?: number;
+  /** What it had asked for happens all the same. */
+  readonly orphansFinish?: boolean;
+  /** A run that is wrong on purpose: in what it does, or in the plan that it believes. */
+  readonly react?: typeof step;
+  readonly believed?: Scenario['plan'];
+}
+
 type Work = Exclude<Effect, {kind: 'announce'} | {kind: 'end'}>;
 
 interface Due {
@@ -32,24 +45,26 @@ const mostEvents = 20_000;
  * Drives the real `step` through a scenario in virtual time. An effect takes hold at one moment and is reported at a later one, so that
  * answers arrive in any order and a view of the balancers may be old when it is heard.
  */
-export function simulate(scenario: Scenario): Verdict {
+export function simulate(scenario: Scenario, how: Staging = {}): Verdict {
   const {plan, random} = scenario;
-  const model = new FleetModel(plan, scenario.hosts);
+  const {model = new FleetModel(plan, scenario.hosts), react = step, believed = plan} = how;
   const referee = new Referee(plan, model);
   const trace: string[] = [];
   const agenda: Due[] = [];
+  const pending = new Set<() => unknown>();
   let nowMs = 0;
   let steps = 0;
   let reads = 0;
+  let tasks = 0;
   let events = 0;
-  let state = startRollout(plan);
+  let state = startRollout(believed);
   let end: Verdict['end'];
 
   const at = (atMs: number, run: () => void): void => void agenda.push({atMs, run});
   const deliver = (event: RolloutEvent): void => {
     events++;
     const before = state;
-    const answer = step(state, event);
+    const answer = react(state, event);
     state = answer.state;
     referee.watch(before, event, answer);
     trace.push(traceLine(nowMs, event, answer));
@@ -63,7 +78,9 @@ export function simulate(scenario: Scenario): Verdict {
   const carry = (shortestMs: number, longestMs: number, takesHold: () => RolloutEvent): void => {
     const heldMs = nowMs + shortestMs + random.below(longestMs - shortestMs + 1);
     const heardMs = heldMs + random.below(longestMs + 1);
+    pending.add(takesHold);
     at(heldMs, () => {
+      pending.delete(takesHold);
       const event = takesHold();
       at(heardMs, () => deliver(event));
     });
@@ -93,6 +110,9 @@ export function simulate(scenario: Scenario): Verdict {
         );
         return;
       }
+      case 'task':
+        carry(1, 90_000, () => runTask(scenario, model, effect, ++tasks));
+        return;
       case 'soak':
         carry(effect.ms, effect.ms, () => {
           const failed = effect.hosts
@@ -126,14 +146,25 @@ export function simulate(scenario: Scenario): Verdict {
   }
   at(0, () => deliver({kind: 'begin'}));
   for (const atMs of scenario.interruptsMs) at(atMs, () => deliver({kind: 'interrupt'}));
-  while (agenda.length > 0 && events < mostEvents) {
+  while (agenda.length > 0 && events < (how.crashAtEvent ?? mostEvents)) {
     const next = agenda.reduce((soonest, due, index) => (due.atMs < agenda[soonest]!.atMs ? index : soonest), 0);
     const [due] = agenda.splice(next, 1);
     nowMs = due!.atMs;
     due!.run();
   }
-  referee.close(events >= mostEvents);
+  if (how.crashAtEvent === undefined || end !== undefined) referee.close(events >= mostEvents);
+  else if (how.orphansFinish === true) for (const takesHold of pending) takesHold();
   return {violations: referee.violations, trace, end, referee, model, steps, reads, virtualMs: nowMs};
+}
+
+/** Runs a once task in the world, as the hosts' marks allow: a task that this run has begun is only waited for. */
+function runTask(scenario: Scenario, model: FleetModel, {host, task}: Extract<Effect, {kind: 'task'}>, nth: number): RolloutEvent {
+  const fault = scenario.taskFault(task, nth);
+  const failed = {kind: 'task-failed', task, host, how: fault ?? 'failed', code: 'needs-attention', why: `once.${task} ${fault}`} as const;
+  if (!model.isAlive(host)) return {...failed, how: model.hasBegun(task, host) ? 'unknown' : 'not-begun', why: `${host} does not answer`};
+  if (fault === 'not-begun' || fault === 'held' || fault === 'fenced') return failed;
+  model.runTask(task, host);
+  return fault === undefined ? {kind: 'task-done', task, host} : failed;
 }
 
 function leaseEvent(scenario: Scenario, host: string): RolloutEvent {

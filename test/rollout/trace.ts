@@ -49,6 +49,10 @@ function showEvent(event: RolloutEvent): string {
       return event.kind;
     case 'lease-lost':
       return `lease-lost ${event.host}`;
+    case 'task-done':
+      return `task-done ${event.task} ${event.host}`;
+    case 'task-failed':
+      return `task-failed ${event.task} ${event.host} (${event.how})`;
     case 'soaked':
       return `soaked ${event.failed.map((each) => each.host).join(' ')}`;
   }
@@ -60,6 +64,8 @@ export function showEffect(effect: Effect): string {
       return `lease ${effect.host}`;
     case 'step':
       return `${effect.step} ${effect.host}`;
+    case 'task':
+      return `once ${effect.task} ${effect.host}`;
     case 'read-rotation':
       return `read ${effect.silo}${effect.afterMs > 0 ? ` after ${effect.afterMs} ms` : ''}`;
     case 'await-time':

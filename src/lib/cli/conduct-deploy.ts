@@ -7,6 +7,7 @@ import type {MoveStep} from '../rollout/plan.js';
 import type {Answer} from './answer.js';
 import {approvePlan} from './approve-plan.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
+import {readContractFlag} from './contract-flags.js';
 import {readEmbargoFlag} from './embargo-flags.js';
 import {chooseAppAndSnapshot, chooseHosts, type Loaded, loadBoth, type ProjectFlags, type SelectionFlags} from './load-project.js';
 import {openStore} from './open-store.js';
@@ -27,6 +28,7 @@ export type DeployFlags = ProjectFlags &
     readonly 'skip-warm': boolean;
     readonly 'skip-health': boolean;
     readonly 'ignore-embargo': boolean;
+    readonly 'past-contract': boolean;
     readonly 'allow-pinned'?: string | undefined;
     readonly 'without-approval': boolean;
     readonly 'wait-lease'?: number | undefined;
@@ -97,6 +99,7 @@ async function readFlags(
   const skip = readSkips(flags);
   const pinReason = readPinFlag(flags);
   const ignoreEmbargo = readEmbargoFlag(flags);
+  const pastContract = readContractFlag(flags);
   const at = readTimeFlags(flags);
   const loaded = await load();
   const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(loaded.project, words.app, words.snapshot);
@@ -105,12 +108,13 @@ async function readFlags(
   const unsafe = [
     ...[...skip].map((step) => `skip-${step}`),
     ...(ignoreEmbargo ? ['ignore-embargo'] : []),
+    ...(pastContract ? ['past-contract'] : []),
     ...(pinReason === undefined ? [] : ['allow-pinned']),
     ...(withoutApproval ? ['without-approval'] : []),
   ];
   const reason = flags.reason === '' ? (pinReason ?? '') : flags.reason;
   const hosts = chooseHosts(loaded.inventory, flags, app);
-  return {...loaded, chosen: {app, snapshot, hosts, skip, ignoreEmbargo, unsafe, reason, ...(at === undefined ? {} : {at})}};
+  return {...loaded, chosen: {app, snapshot, hosts, skip, ignoreEmbargo, pastContract, unsafe, reason, ...(at === undefined ? {} : {at})}};
 }
 
 /** A deploy of what others must have approved goes by a plan file, or, where the policy allows that, without one for a reason. */
@@ -167,6 +171,7 @@ async function readFile(
     '--skip-health': flags['skip-health'],
     '--ignore-embargo': flags['ignore-embargo'],
     '--allow-pinned': flags['allow-pinned'],
+    '--past-contract': flags['past-contract'],
   });
   refuseBeside({'--without-approval': flags['without-approval']});
   const {rollout, gapMs, reason} = read.file;
@@ -187,6 +192,7 @@ async function readFile(
     inventory,
     chosen: {
       ...{app, hosts, reviewed, unsafe, skip: new Set(left), ignoreEmbargo: unsafe.includes('ignore-embargo')},
+      pastContract: unsafe.includes('past-contract'),
       snapshot: rollout.snapshot ?? rollout.hosts[0]?.to ?? '',
       reason: flags.reason === '' ? reason : flags.reason,
       ...(at === undefined ? {} : {at: {timeMs: Date.parse(at.time), gapMs: gapMs ?? undefined, clockBoundMs: at.clockBoundMs}}),

@@ -5,6 +5,7 @@ import {type RollbackOptions, rollbackApp} from '../operations/rollback-app.js';
 import type {Answer} from './answer.js';
 import {approvePlan} from './approve-plan.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
+import {readContractFlag} from './contract-flags.js';
 import {readEmbargoFlag} from './embargo-flags.js';
 import {chooseApp, chooseHosts, type Loaded, loadBoth, type ProjectFlags, type SelectionFlags} from './load-project.js';
 import {openStore} from './open-store.js';
@@ -22,11 +23,14 @@ export type RollbackFlags = ProjectFlags &
     readonly to?: string | undefined;
     readonly takeover?: string | undefined;
     readonly 'ignore-embargo': boolean;
+    readonly 'past-contract': boolean;
     readonly 'allow-pinned'?: string | undefined;
     readonly 'wait-lease'?: number | undefined;
   };
 
-type Chosen = Pick<RollbackOptions, 'app' | 'hosts' | 'to' | 'ignoreEmbargo' | 'unsafe' | 'reviewed'> & {readonly reason: string};
+type Chosen = Pick<RollbackOptions, 'app' | 'hosts' | 'to' | 'ignoreEmbargo' | 'pastContract' | 'unsafe' | 'reviewed'> & {
+  readonly reason: string;
+};
 
 /** `drover rollback`. The way back waits for nobody: no policy asks for approvals of it. */
 export async function conductRollback(appName: string | undefined, flags: RollbackFlags, env: NodeJS.ProcessEnv): Promise<Answer> {
@@ -86,16 +90,21 @@ async function readFlags(
 ): Promise<Loaded & {readonly chosen: Chosen}> {
   const to = readReleasePrefix(flags.to);
   const ignoreEmbargo = readEmbargoFlag(flags);
+  const pastContract = readContractFlag(flags);
   const pinReason = readPinFlag(flags);
   const loaded = await load();
   const app = chooseApp(loaded.project, appName);
   const hosts = chooseHosts(loaded.inventory, flags, app);
   const unsafe = [
     ...(ignoreEmbargo ? ['ignore-embargo'] : []),
+    ...(pastContract ? ['past-contract'] : []),
     ...(pinReason === undefined ? [] : ['allow-pinned']),
     ...(flags.takeover === undefined ? [] : ['takeover']),
   ];
-  return {...loaded, chosen: {app, to, hosts, ignoreEmbargo, unsafe, reason: flags.reason === '' ? (pinReason ?? '') : flags.reason}};
+  return {
+    ...loaded,
+    chosen: {app, to, hosts, ignoreEmbargo, pastContract, unsafe, reason: flags.reason === '' ? (pinReason ?? '') : flags.reason},
+  };
 }
 
 async function readFile(
@@ -107,6 +116,7 @@ async function readFile(
   const {hosts: names, silo, role, exclude, limit, all, to} = flags;
   refuseBeside({'--hosts': names, '--silo': silo, '--role': role, '--exclude': exclude, '--limit': limit, '--all': all, '--to': to});
   refuseBeside({'--ignore-embargo': flags['ignore-embargo'], '--allow-pinned': flags['allow-pinned'], '--takeover': flags.takeover});
+  refuseBeside({'--past-contract': flags['past-contract']});
   const {rollout, reason} = read.file;
   if (rollout.command !== 'rollback')
     throw new DroverError({
@@ -122,6 +132,7 @@ async function readFile(
     inventory,
     chosen: {
       ...{app, to: undefined, hosts: chooseHostsOfPlan(inventory, app, read), unsafe, ignoreEmbargo: unsafe.includes('ignore-embargo')},
+      pastContract: unsafe.includes('past-contract'),
       ...{reviewed: {file: read.file, approvedBy: []}, reason: flags.reason === '' ? reason : flags.reason},
     },
   };

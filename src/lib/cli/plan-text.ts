@@ -6,7 +6,7 @@ import {foldHostSet} from '../inventory/folded-hosts.js';
 import {digestPlan} from '../operations/plan-text.js';
 import {describeOffset} from '../operations/plan-timed.js';
 import {formatDuration} from '../report/quantity.js';
-import type {RolloutPlan} from '../rollout/plan.js';
+import type {OncePlan, RolloutPlan} from '../rollout/plan.js';
 
 /** What will happen, for the person who is asked: waves, what each host leaves and gets, floors, and the steps in order. */
 export function describePlan(plan: RolloutPlan, boundMs: number, rate?: PushRate): string {
@@ -28,6 +28,9 @@ export function describePlan(plan: RolloutPlan, boundMs: number, rate?: PushRate
     const when = wave.offsetMs === undefined ? '' : `  ${describeOffset(wave.offsetMs)}`;
     lines.push(`  wave ${index + 1}  ${wave.name}  ${foldHostSet(wave.hosts)}${when}`);
   });
+  if (plan.order !== undefined && plan.order.length > 1)
+    lines.push(`  order  ${plan.order.map(foldHostSet).join(', then ')}; on the way back in reverse`);
+  if (plan.once !== undefined) lines.push(...describeOnce(plan.once));
   const floors = Object.entries(plan.floors).map(([silo, floor]) => `${silo} ${floor}`);
   lines.push(`  each host: ${plan.steps.join(' > ')}`);
   const isFree = plan.at !== undefined && Object.values(plan.floors).every((floor) => floor === 0);
@@ -39,4 +42,15 @@ export function describePlan(plan: RolloutPlan, boundMs: number, rate?: PushRate
   if (limits !== undefined) lines.push(`  transfers: at most ${limits}`);
   if (plan.confirmMs > 0) lines.push(`  a host that nobody confirms goes back by itself after ${formatDuration(plan.confirmMs)}`);
   return `${lines.map((line) => printable(line)).join('\n')}\n`;
+}
+
+function describeOnce(once: OncePlan): string[] {
+  const deadline = formatBound(once.deadlineMs);
+  return (['before', 'after'] as const).flatMap((task) => {
+    const command = once[task];
+    if (command === undefined || once.done?.includes(task) === true) return [];
+    const when = task === 'before' ? 'ahead of the first host' : 'when every host of the app has converged';
+    const where = once.begun?.[task] === undefined ? `on ${once.hosts[0]}` : `begun on ${once.begun[task]}`;
+    return [`  once ${task}  ${command}  ${where}, ${when}, at most ${deadline}`];
+  });
 }

@@ -22,6 +22,7 @@ export type Step =
   | 'revert'
   | 'release'
   | 'prune'
+  | 'once'
   | 'command';
 
 /**
@@ -140,6 +141,19 @@ export type Happening =
       readonly warmP50Ms: number;
       readonly hitRatio?: number;
     }
+  /**
+   * A once task has ended, or nobody can tell how (`unknown`). `output` is what it said, its beginning and its end, foreign text unescaped.
+   */
+  | {
+      readonly kind: 'task-ended';
+      readonly task: 'before' | 'after';
+      readonly host: string;
+      readonly outcome: 'done' | 'failed' | 'unknown';
+      readonly output: string;
+      readonly why?: string;
+    }
+  /** A once task waits until the world is ready for it; a later `resume` of the run sees to it. */
+  | {readonly kind: 'task-held'; readonly task: 'before' | 'after'; readonly why: string}
   /** The run turned round: these hosts go back. */
   | {readonly kind: 'rolling-back'; readonly hosts: readonly string[]; readonly why: string}
   /** `unsafe` names the flag by which the operator left a safety out. */

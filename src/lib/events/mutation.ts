@@ -12,9 +12,10 @@ const changingSteps: ReadonlySet<Step> = new Set<Step>([
   'revert',
   'release',
   'prune',
+  'once',
 ]);
 
-const startingSteps: ReadonlySet<Step> = new Set<Step>(['lease', 'stage', 'prepare', 'drain', 'switch', 'prune']);
+const startingSteps: ReadonlySet<Step> = new Set<Step>(['lease', 'stage', 'prepare', 'drain', 'switch', 'prune', 'once']);
 
 /** Whether the record must be on disk before anybody acts upon it: it announces or concludes a change to a host, or a run. */
 export function mustBeDurable(happening: Happening): boolean {
@@ -22,6 +23,7 @@ export function mustBeDurable(happening: Happening): boolean {
     case 'run-started':
     case 'run-ended':
     case 'rolling-back':
+    case 'task-ended':
       return true;
     case 'step-started':
     case 'step-ended':

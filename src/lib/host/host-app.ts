@@ -6,6 +6,7 @@ import {HostRelay} from './host-relay.js';
 import {type HostState, parseHostState} from './host-state.js';
 import type {LeaseRequest, PinOut} from './lease-request.js';
 import type {Link} from './link.js';
+import {runTaskOn, type TaskCall, type TaskState} from './once-task.js';
 import {type Offer, partName, type StageRequest} from './stage-request.js';
 import {type ArmedSwitch, armSwitch, type TimedMove} from './timed-switch.js';
 import {callVerb, VerbError} from './verb-call.js';
@@ -219,6 +220,11 @@ export class HostApp {
   /** Runs an operator's command; with a fence only while the lease is ours, and `event` is journaled when it succeeded. */
   async runHook(hook: Hook): Promise<HookResult> {
     return runHookOn(this.link, {...hook, root: this.root, app: this.app, signal: this.signal});
+  }
+
+  /** As `runTaskOn`, for this app. */
+  async runTask(fence: Fence, call: Omit<TaskCall, 'root' | 'app' | 'fence' | 'signal'>): Promise<TaskState> {
+    return runTaskOn(this.link, {...call, root: this.root, app: this.app, fence, signal: this.signal});
   }
 
   private call(

@@ -1,4 +1,5 @@
 import {type Pin, parsePin, parseTakenPlan, type TakenPlan} from './host-records.js';
+import type {OnceTask} from './once-task.js';
 
 /** One line of a host's own journal. */
 export interface JournalLine {
@@ -22,6 +23,13 @@ export interface HeldLease {
   readonly since: string;
   /** Since the owner gave its last sign of life; undefined where that cannot be known. */
   readonly silentSeconds: number | undefined;
+}
+
+/** A once task that an unfinished run has begun on this host. `done` and `failed` have ended; of `unknown` nobody can tell. */
+export interface BegunTask {
+  readonly run: string;
+  readonly task: OnceTask;
+  readonly state: 'running' | 'unknown' | 'done' | 'failed';
 }
 
 /** What a host says of one app. */
@@ -49,6 +57,7 @@ export interface HostState {
   readonly openRuns: readonly string[];
   /** How the dead-man's switch of a run was decided. */
   readonly decisions: ReadonlyMap<string, 'confirmed' | 'reverted'>;
+  readonly tasks: readonly BegunTask[];
   /** Oldest first. */
   readonly journal: readonly JournalLine[];
 }
@@ -61,6 +70,7 @@ export function parseHostState(body: string): HostState {
   const decisions = new Map<string, 'confirmed' | 'reverted'>();
   const pins: Pin[] = [];
   const plans: TakenPlan[] = [];
+  const tasks: BegunTask[] = [];
   const parts = new Map<string, {snapshot: string; run: string}[]>();
   const values = new Map<string, string>();
   for (const line of body.split('\n')) {
@@ -75,6 +85,8 @@ export function parseHostState(body: string): HostState {
     else if (key === 'part-of') {
       const [part, snapshot, run] = value.split(' ');
       if (part !== undefined && snapshot !== undefined) parts.set(part, [...(parts.get(part) ?? []), {snapshot, run: run ?? ''}]);
+    } else if (key === 'once') {
+      tasks.push(...parseTask(value));
     } else if (key === 'decision') {
       const [run, decision] = value.split(' ');
       if (run !== undefined) decisions.set(run, decision === 'reverted' ? 'reverted' : 'confirmed');
@@ -106,12 +118,21 @@ export function parseHostState(body: string): HostState {
           },
     openRuns,
     decisions,
+    tasks,
     journal,
   };
 }
 
 function listWords(text = ''): string[] {
   return text.split(' ').filter((word) => word !== '');
+}
+
+function parseTask(text: string): BegunTask[] {
+  const [run, task, stands, status] = text.split(' ');
+  if (run === undefined || (task !== 'before' && task !== 'after')) return [];
+  if (stands === 'running') return [{run, task, state: 'running'}];
+  if (stands !== 'ended') return [{run, task, state: 'unknown'}];
+  return [{run, task, state: status === '0' ? 'done' : 'failed'}];
 }
 
 function parseJournalLine(line: string): JournalLine[] {

@@ -102,6 +102,7 @@ const grammar: Readonly<Record<string, RegExp>> = {
     instant: digits,
     late: digits,
     expect: digits,
+    wait: digits,
     port: digits,
   },
 };

@@ -12,6 +12,7 @@ export type VerbName =
   | 'note'
   | 'note-part'
   | 'pin'
+  | 'once'
   | 'prepare'
   | 'read-plan'
   | 'read-state'
@@ -36,7 +37,10 @@ const pieces: Partial<Record<VerbName, readonly string[]>> = {
   discard: ['tree'],
   gc: ['tree'],
   pin: ['pins'],
+  lease: ['task'],
+  once: ['task', 'task-keeper'],
   prepare: ['readiness'],
+  'read-state': ['task'],
   'relay-end': ['relay'],
   'relay-pull': ['part', 'relay'],
   'relay-renew': ['relay'],
@@ -54,14 +58,33 @@ const commands = new Map<VerbName, string>();
 
 function readPiece(name: string): string {
   const text = readFileSync(new URL(`./verbs/${name}.sh`, import.meta.url), 'utf8');
-  return text.replace(/^ *# (?!shellcheck).*\n/gm, '').replace(/^ +/gm, '');
+  return text.replace(/^ *# (?!shellcheck).*\n/gm, '');
+}
+
+const functionOf = /^([a-z_]+)\(\) \{\n[\s\S]*?^\}\n/gm;
+
+/** The program without functions that nothing in it names: what a piece holds for other verbs does not travel. */
+function dropUnused(program: string): string {
+  const functions = new Map([...program.matchAll(functionOf)].map(([text, name = '']) => [name, text]));
+  const used = new Set<string>();
+  const names = (text: string): void => {
+    for (const [word] of text.matchAll(/[a-z_]+/g)) {
+      const found = used.has(word) ? undefined : functions.get(word);
+      if (found === undefined) continue;
+      used.add(word);
+      names(found);
+    }
+  };
+  names(program.replace(functionOf, ''));
+  const kept = program.replace(functionOf, (text, name: string) => (used.has(name) ? text : ''));
+  return kept.replace(/^ +/gm, '').replace(/\n{2,}/g, '\n');
 }
 
 /** The whole POSIX sh program of one verb. */
 export function verbProgram(name: VerbName): string {
   const known = programs.get(name);
   if (known !== undefined) return known;
-  const text = ['prelude', ...(pieces[name] ?? []), name].map(readPiece).join('\n');
+  const text = dropUnused(['prelude', ...(pieces[name] ?? []), name].map(readPiece).join('\n'));
   programs.set(name, text);
   return text;
 }

@@ -1,4 +1,4 @@
-import type {AppName} from './host.js';
+import type {AppName, RoleName} from './host.js';
 
 /** A count of hosts, or a share of a silo's hosts. */
 export type Quota = {readonly kind: 'count'; readonly count: number} | {readonly kind: 'percent'; readonly percent: number};
@@ -18,7 +18,7 @@ export interface App {
   /** Shell command run on the host after `current` moved, in the release directory. */
   readonly restart?: string;
   /** Shell commands run on one host, once per run: before the first host switches, and after the last has. */
-  readonly once?: {readonly before?: string; readonly after?: string};
+  readonly once?: OnceSettings;
   readonly roll: Roll;
   /** Who has to have approved what a deploy does; nobody where nothing is said. */
   readonly review?: ReviewPolicy;
@@ -27,6 +27,8 @@ export interface App {
   /** Who holds which paths; every host holds all of them where nothing is said. */
   readonly partitions?: Partitions;
   readonly drain?: Drain;
+  /** How hosts of a role end their work, where it differs from `drain`; the first role here that a host has counts. */
+  readonly endings?: readonly Ending[];
   readonly warm?: WarmSettings;
   readonly health: readonly Probe[];
 }
@@ -42,6 +44,14 @@ export interface ReviewPolicy {
   readonly owners: readonly string[];
   /** A deploy without approvals is possible, with a reason. */
   readonly emergency: boolean;
+}
+
+/** Tasks that run once per run. `after` waits until every host of the app has converged. */
+export interface OnceSettings {
+  readonly before?: string;
+  readonly after?: string;
+  /** A task that has not ended by then is ended, and has failed. */
+  readonly deadlineMs: number;
 }
 
 /** What an app's snapshots are made of. */
@@ -103,6 +113,8 @@ export interface Roll {
   readonly by: 'silo';
   /** Rising, ends at 100 %. First entry is the canary. Applied within each silo, one silo after another. */
   readonly waves: readonly Quota[];
+  /** Roles that move one after another, on the way back in reverse; hosts of none of them move last. */
+  readonly order?: readonly RoleName[];
   /** Hosts per silo that must stay healthy and in rotation. */
   readonly floor: Quota;
   /** Hosts a run may skip or lose before it stops. */
@@ -112,6 +124,13 @@ export interface Roll {
   readonly confirmMs: number;
   /** Releases kept per host, at least 2. */
   readonly keep: number;
+}
+
+/** What is not said is as in `drain`. */
+export interface Ending {
+  readonly role: RoleName;
+  readonly waitMs?: number;
+  readonly then?: Drain['then'];
 }
 
 export type Drain = {

@@ -50,6 +50,13 @@ function refuseNoSigners(source: Source, {apps, review}: ProjectInput): void {
   );
 }
 
+/** An ending without a drain would be kept by nobody. */
+function refuseIdleEndings(source: Source, {apps}: ProjectInput): void {
+  const idle = Object.keys(apps).filter((name) => apps[name]?.endings !== undefined && apps[name]?.drain === undefined);
+  const fix = 'say how hosts leave rotation: drain: {haproxy: …}, or take endings out';
+  throwProblems(idle.map((name) => source.problem('key', ['apps', name, 'endings'], 'endings need a drain, and this app has none', fix)));
+}
+
 /** Snapshots of a bucket pass through the directory that is the store where nothing is said. */
 function placeStore(store: ProjectInput['store'], folder: string): Project['store'] {
   const local = path.resolve(folder, '.drover/store');
@@ -58,8 +65,8 @@ function placeStore(store: ProjectInput['store'], folder: string): Project['stor
 }
 
 function buildApp(name: AppName, input: AppInput, folder: string, shared: ProjectInput['review']): App {
-  const {once, restart, push, partitions, drain, warm} = input;
-  const {before, after} = once ?? {};
+  const {once, restart, push, partitions, drain, endings, warm} = input;
+  const {before, after, deadline: deadlineMs = 900_000} = once ?? {};
   const review = joinReviews(shared, input.review, (file) => path.resolve(folder, file));
   return {
     name,
@@ -70,13 +77,14 @@ function buildApp(name: AppName, input: AppInput, folder: string, shared: Projec
     link: input.link ?? {},
     ...(before === undefined && after === undefined
       ? {}
-      : {once: {...(before === undefined ? {} : {before}), ...(after === undefined ? {} : {after})}}),
+      : {once: {...(before === undefined ? {} : {before}), ...(after === undefined ? {} : {after}), deadlineMs}}),
     ...(restart === undefined ? {} : {restart}),
     roll: input.roll ?? makeDefaultRoll(),
     ...(review === undefined ? {} : {review}),
     ...(push === undefined ? {} : {push}),
     ...(partitions === undefined ? {} : {partitions}),
     ...(drain === undefined ? {} : {drain}),
+    ...(endings === undefined ? {} : {endings}),
     ...(warm === undefined ? {} : {warm: placeWarm(warm, folder)}),
     health: input.health ?? [],
   };
@@ -99,6 +107,7 @@ export async function loadProject(file: string, {signal}: {signal: AbortSignal})
   const input = parseProject(source);
   refuseNoBucket(source, input);
   refuseNoSigners(source, input);
+  refuseIdleEndings(source, input);
   const folder = path.dirname(path.resolve(file));
   const apps = source.keysAt(['apps']).flatMap((key): [AppName, App][] => {
     const name = parseAppName(key);

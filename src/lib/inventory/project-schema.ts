@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type {EventSink} from './app.js';
 import {drainSchema} from './drain-schema.js';
+import {endingSchema} from './ending-schema.js';
 import {nameRule, parseAppName} from './host-name.js';
 import {partitionSchema} from './partition-schema.js';
 import {parseRelativePath, parseRootPath, parseServiceUrl} from './path-grammar.js';
@@ -8,7 +9,7 @@ import {probeSchema} from './probe-schema.js';
 import {pushSchema} from './push-schema.js';
 import {reviewSchema} from './review-schema.js';
 import {rollSchema} from './roll-schema.js';
-import {mapField, namedField, namedKeyField, parsedField, textField} from './schema-field.js';
+import {durationField, mapField, namedField, namedKeyField, parsedField, textField} from './schema-field.js';
 import {writeIssue} from './schema-problems.js';
 import {parseSelection} from './selection-expression.js';
 import {onConflictSchema, sourceSchema} from './source-schema.js';
@@ -36,7 +37,8 @@ const linkSchema = z
 
 const onceSchema = mapField({
   before: textField('before', {description: 'Shell command, before the first host switches'}).optional(),
-  after: textField('after', {description: 'Shell command, after the last host has switched'}).optional(),
+  after: textField('after', {description: 'Shell command, after every host of the app has converged'}).optional(),
+  deadline: durationField('deadline', {description: 'A task that takes longer is ended and has failed', default: '15m'}).optional(),
 });
 
 const appSchema = mapField({
@@ -67,6 +69,7 @@ const appSchema = mapField({
   push: pushSchema.meta({description: 'How deltas reach hosts'}).optional(),
   partitions: partitionSchema.meta({description: 'Who holds which paths; every host holds all by default'}).optional(),
   drain: drainSchema.meta({description: 'How a host leaves and enters rotation'}).optional(),
+  endings: endingSchema.meta({description: 'Role -> how its hosts end their work, where it differs from drain'}).optional(),
   warm: warmSchema.meta({description: 'How caches are filled before a host is admitted'}).optional(),
   health: z.array(probeSchema).meta({description: 'Probes that must all pass'}).optional(),
 });

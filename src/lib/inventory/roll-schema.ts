@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type {Quota, Roll} from './app.js';
+import {nameRule, parseRoleName} from './host-name.js';
 import {formatQuota, parseQuota} from './quota.js';
-import {choiceField, durationField, mapField, quantityField, wholeField} from './schema-field.js';
+import {choiceField, durationField, mapField, namedField, quantityField, wholeField} from './schema-field.js';
 import {writeIssue} from './schema-problems.js';
 
 const defaultWaves: readonly Quota[] = [
@@ -40,6 +41,16 @@ export const rollSchema = mapField({
     .superRefine(checkWaves)
     .meta({description: 'Rising, ends at 100%; the first is the canary', default: [1, '25%', '100%']})
     .optional(),
+  order: z
+    .array(namedField('role', parseRoleName, {rule: nameRule, description: 'A role'}))
+    .min(1)
+    .superRefine((roles, context) => {
+      const twice = roles.find((role, index) => roles.indexOf(role) !== index);
+      if (twice === undefined) return;
+      context.addIssue({code: 'custom', message: writeIssue(`order names role "${twice}" twice`, 'name each role once')});
+    })
+    .meta({description: 'Roles that move one after another, on the way back in reverse', examples: [['worker', 'web', 'socket']]})
+    .optional(),
   floor: quantityField((text) => parseQuota(text, 'floor'), {
     description: 'Hosts of a silo that must stay healthy and in rotation',
     default: '75%',
@@ -56,9 +67,10 @@ export const rollSchema = mapField({
     default: 5,
   }).optional(),
 }).transform(
-  ({by = 'silo', waves, floor, budget = 1, soak = 0, confirm = 300_000, keep = 5}): Roll => ({
+  ({by = 'silo', waves, order, floor, budget = 1, soak = 0, confirm = 300_000, keep = 5}): Roll => ({
     by,
     waves: waves ?? defaultWaves,
+    ...(order === undefined ? {} : {order}),
     floor: floor ?? {kind: 'percent', percent: 75},
     budget,
     soakMs: soak,

@@ -1,14 +1,17 @@
-import type {App} from '../inventory/app.js';
+import type {App, Drain, Ending} from '../inventory/app.js';
+import {boundDrainMs} from '../inventory/drain-bound.js';
+import type {Host} from '../inventory/host.js';
 import {matchExpression} from '../inventory/selection.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {openBalancer} from '../traffic/open-balancer.js';
 import type {World} from './world.js';
 
-/** The balancers in front of an app, as its `drain` names them. */
+/** The balancers in front of an app, as its `drain` names them; hosts of a role with an ending of its own are drained as that says. */
 export function openAppBalancer(world: World, app: App): Balancer {
-  const on = app.drain === undefined || app.drain.kind === 'file' ? undefined : app.drain.on;
+  const {drain, endings = []} = app;
+  const on = drain === undefined || drain.kind === 'file' ? undefined : drain.on;
   const said = new Set<string>();
-  return openBalancer(app.drain, {
+  const options: Parameters<typeof openBalancer>[1] = {
     balancerHosts: on === undefined ? [] : matchExpression(world.inventory, on, `apps.${app.name}.drain.on`),
     root: app.root,
     open: (host, signal) => world.links.open(host, signal),
@@ -18,5 +21,32 @@ export function openAppBalancer(world: World, app: App): Balancer {
       said.add(message);
       await world.emit({kind: 'warning', host, message});
     },
-  });
+  };
+  const common = openBalancer(drain, options);
+  if (drain === undefined || endings.length === 0) return common;
+  const own = new Map(endings.map((ending) => [ending, openBalancer(endDrain(drain, ending), options)]));
+  const balancerOf = (host: Host): Balancer => {
+    const ending = findEnding(app, host);
+    return (ending === undefined ? undefined : own.get(ending)) ?? common;
+  };
+  return {
+    ...common,
+    drain: (host, signal) => balancerOf(host).drain(host, signal),
+    admit: (host, signal) => balancerOf(host).admit(host, signal),
+  };
+}
+
+/** The first ending whose role the host has. */
+export function findEnding({endings = []}: App, host: Pick<Host, 'roles'>): Ending | undefined {
+  return endings.find(({role}) => host.roles.includes(role));
+}
+
+function endDrain(drain: Drain, {waitMs = drain.waitMs, then = drain.then}: Ending): Drain {
+  return {...drain, waitMs, then};
+}
+
+/** The longest that a host of this app may take to leave rotation, whatever its role. */
+export function longestDrainMs({drain, endings = []}: App): number {
+  if (drain === undefined) return boundDrainMs(drain);
+  return Math.max(boundDrainMs(drain), ...endings.map((ending) => boundDrainMs(endDrain(drain, ending))));
 }

@@ -2,9 +2,9 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type {ClockEstimate} from '../host/clock-estimate.js';
 import type {ArmedSwitch} from '../host/timed-switch.js';
 import type {App} from '../inventory/app.js';
-import {boundDrainMs} from '../inventory/drain-bound.js';
 import type {Appointment} from '../rollout/plan.js';
 import type {RolloutEvent} from '../rollout/state.js';
+import {longestDrainMs} from './app-balancer.js';
 import type {World} from './world.js';
 
 /** Hosts are let go this long before their time: what is on its way then arrives in time. */
@@ -18,7 +18,7 @@ const lookEveryMs = 10_000;
 
 /** How long before their time the hosts of a wave begin to leave rotation and to stand ready. */
 export function openLeadMs(app: App, hosts: number): number {
-  return (app.drain === undefined ? 0 : boundDrainMs(app.drain)) + 15_000 + hosts * 50;
+  return (app.drain === undefined ? 0 : longestDrainMs(app)) + 15_000 + hosts * 50;
 }
 
 /** The times of a timed deploy, and who stands ready for them. The only clock of a rollout. */

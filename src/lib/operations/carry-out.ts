@@ -11,6 +11,7 @@ import {step as stepRollout} from '../rollout/step.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {Appointments, openLeadMs} from './appointments.js';
 import {carryStep, probeRelease} from './carry-step.js';
+import {carryTask} from './carry-task.js';
 import type {Crew} from './crew.js';
 import {keepLeases} from './heartbeat.js';
 import {leaseHost, nameCause, pinHost, releaseHost} from './lease-host.js';
@@ -173,6 +174,13 @@ async function perform(crew: Crew, effect: Work, {members, over, push, left}: St
       } catch (error) {
         if (world.signal.aborted) return;
         push({kind: 'step-failed', host: effect.host, step: effect.step, ...blameFor(error), why: describeError(error)});
+      }
+      return;
+    case 'task':
+      try {
+        push(await carryTask(crew, effect.host, effect.task));
+      } catch (error) {
+        if (!world.signal.aborted) throw error;
       }
       return;
     case 'read-rotation':

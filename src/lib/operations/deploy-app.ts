@@ -11,6 +11,7 @@ import {chooseSnapshot} from './choose-snapshot.js';
 import {LeaseWait} from './free-fleet.js';
 import {namingParts} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
+import {readOthers, refusePastContract} from './once-contract.js';
 import {planParts} from './plan-holders.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {renderPlan} from './plan-text.js';
@@ -37,6 +38,8 @@ export interface DeployOptions {
   readonly skip: ReadonlySet<MoveStep>;
   /** The embargo of the snapshot does not hold, for the run's reason. */
   readonly ignoreEmbargo: boolean;
+  /** A release that served before a contract may come back, for the run's reason. */
+  readonly pastContract: boolean;
   /** When the hosts of a wave switch together, by their own clocks; undefined: each as soon as it can. */
   readonly at?: TimeRequest;
   /** Safeties that were left out, by the names of their flags, for the run's reason. */
@@ -56,18 +59,18 @@ export interface DeployOptions {
 export async function deployApp(world: World, options: DeployOptions): Promise<RunEnd> {
   const {app, store, hosts, at, unsafe = [], reviewed} = options;
   const startedMs = world.now();
-  if (app.once !== undefined) {
-    throw new DroverError({
-      code: 'refused',
-      message: `apps.${app.name}.once is not carried out by this version`,
-      fix: 'run the task yourself and take once: out',
-      file: world.project.file,
-    });
-  }
   if (at !== undefined && app.partitions !== undefined) {
     throw new DroverError({
       code: 'refused',
       message: `apps.${app.name} has partitions, and their holders cannot all switch at one time: some must serve while others move`,
+      fix: 'deploy without --at',
+      file: world.project.file,
+    });
+  }
+  if (at !== undefined && app.roll.order !== undefined) {
+    throw new DroverError({
+      code: 'refused',
+      message: `apps.${app.name}.roll.order moves roles one after another, and --at moves hosts together`,
       fix: 'deploy without --at',
       file: world.project.file,
     });
@@ -125,6 +128,10 @@ async function deployOnce(
     const live = reviewed === undefined ? fleet.states.get(host.name)?.live : findPlanned(reviewed, host.name)?.from;
     return {name: host.name, silo: host.silo, to: releaseFor(host), ...(live === undefined ? {} : {from: live})};
   });
+  if (!options.pastContract) {
+    const moves = planned.map(({name, to}) => ({host: name, to}));
+    refusePastContract(fleet.states, await readOthers(world, app, hosts), moves);
+  }
   const shared = cut === undefined ? undefined : await planParts(world, {app, store, assignment: cut.assignment, balancer, fleet, planned});
   const untimed = planRollout(world, {command: 'deploy', app, skip, hosts: planned, ...shared, ...(cut === undefined ? {} : {snapshot})});
   const timed = at === undefined ? untimed : timePlan(untimed, app, at, countSilos(hostsOfApp(world.inventory, app)));

@@ -1,11 +1,14 @@
 import {DroverError} from '../errors/drover-error.js';
+import type {WavePlan} from '../events/event.js';
 import type {App} from '../inventory/app.js';
-import {boundAdmitMs, boundDrainMs, boundRampMs} from '../inventory/drain-bound.js';
+import {boundAdmitMs, boundRampMs} from '../inventory/drain-bound.js';
 import {formatDuration} from '../inventory/duration.js';
 import type {Host, Inventory} from '../inventory/host.js';
 import {matchExpression} from '../inventory/selection.js';
-import type {Holders, MoveStep, PlannedHost, RolloutPlan} from '../rollout/plan.js';
-import {planWaves, resolveFloor} from '../rollout/waves.js';
+import type {Holders, MoveStep, OncePlan, PlannedHost, RolloutPlan} from '../rollout/plan.js';
+import {planOrderedWaves, planWaves, resolveFloor} from '../rollout/waves.js';
+import {longestDrainMs} from './app-balancer.js';
+import {groupByRole} from './role-order.js';
 import type {World} from './world.js';
 
 /** Every host that carries the app, selected or not: floors count them all. */
@@ -55,6 +58,8 @@ export function planRollout(
     }
     floors[silo] = app.drain === undefined ? Math.min(floor, Math.max(0, total - 1)) : floor;
   }
+  const groups = groupByRole(world.inventory, app, command, hosts);
+  const waves = groups === undefined ? planWaves(hosts, app.roll.waves) : planOrderedWaves(groups, app.roll.waves);
   return {
     v: 1,
     run: world.run,
@@ -63,15 +68,23 @@ export function planRollout(
     operator: world.operator,
     reason: world.reason,
     hosts,
-    waves: planWaves(hosts, app.roll.waves),
+    waves,
     floors,
     budget: app.roll.budget,
     soakMs: command === 'deploy' ? app.roll.soakMs : 0,
     confirmMs: app.roll.confirmMs,
     steps: stepsOfApp(app, command, skip),
+    ...(groups === undefined ? {} : {order: groups.map((group) => group.hosts.map((host) => host.name))}),
+    ...planOnce(command, app, waves),
     ...(holders === undefined ? {} : {holders}),
     ...(snapshot === undefined ? {} : {snapshot}),
   };
+}
+
+/** What runs once, in a deploy, and who may run it: in the order in which hosts move. */
+function planOnce(command: 'deploy' | 'rollback', {once}: App, waves: readonly WavePlan[]): {readonly once?: OncePlan} {
+  if (command !== 'deploy' || once === undefined) return {};
+  return {once: {...once, hosts: waves.flatMap((wave) => wave.hosts)}};
 }
 
 /** A host whose gate may take longer than its dead-man's switch would go back in the middle of the gate, and hide why it failed. */
@@ -93,7 +106,7 @@ function refuseHastyConfirm(app: App): void {
 export function boundRollout(plan: RolloutPlan, app: App, connectTimeoutMs: number): number {
   const probeMs = app.health.reduce((longest, probe) => Math.max(longest, probe.deadlineMs), 0);
   const perStep: Record<MoveStep, number> = {
-    drain: boundDrainMs(app.drain),
+    drain: longestDrainMs(app),
     arm: 120_000,
     switch: 120_000,
     restart: restartSeconds * 1000,
@@ -109,7 +122,9 @@ export function boundRollout(plan: RolloutPlan, app: App, connectTimeoutMs: numb
     const free = plan.holders === undefined ? Math.max(1, members - (plan.floors[wave.silo] ?? 0)) : 1;
     return sum + Math.ceil(members / free) * perHost + plan.soakMs;
   }, 0);
-  return connectTimeoutMs * 3 + moves;
+  const {once} = plan;
+  const tasks = once === undefined ? 0 : [once.before, once.after].filter((task) => task !== undefined).length;
+  return connectTimeoutMs * 3 + moves + tasks * ((once?.deadlineMs ?? 0) + 120_000);
 }
 
 /** A restart hook that has not ended by then has failed. */

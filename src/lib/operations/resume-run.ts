@@ -9,6 +9,7 @@ import {refuseBalancer} from './deploy-app.js';
 import {LeaseWait} from './free-fleet.js';
 import {namingParts} from './name-snapshots.js';
 import {useHost} from './on-host.js';
+import type {OnceDecisions} from './once-rest.js';
 import {planRest} from './plan-rest.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {parsePlan, renderPlan, type StoredPlan} from './plan-text.js';
@@ -24,6 +25,8 @@ export interface ResumeOptions {
   readonly project: Project;
   /** Undefined: the newest run that hosts call unfinished. */
   readonly run: string | undefined;
+  /** What the operator knows of the run's once tasks. */
+  readonly once?: OnceDecisions;
   readonly openStore: () => Promise<Store>;
   readonly openBalancer: (app: App) => Balancer;
   /** How long to wait for the leases of others. */
@@ -63,12 +66,13 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const hosts = plan.hosts.map((planned) => expectHost(world, planned.name));
   const rotation = await balancer.read(hosts, world.signal);
-  const rest = planRest(plan, fleet.states, rotation);
+  const rest = planRest(plan, fleet.states, rotation, options.once);
+  refuseBackPastContract(rest, fleet);
   refuseExpired(world, rest);
   if (rest.at !== undefined && rest.back === undefined && rest.waves.length > 0)
     await refuseClocks(world, app, hosts, rest.at.clockBoundMs);
   await announcePlan(world, rest, app, plan.snapshot ?? plan.hosts[0]?.to);
-  if (rest.waves.length > 0 && !(await options.approve(rest, app, fleet))) {
+  if ((rest.waves.length > 0 || hasTask(rest)) && !(await options.approve(rest, app, fleet))) {
     throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
   }
   const unusable = new Map(fleet.problems);
@@ -111,6 +115,24 @@ function refuseExpired(world: World, {review, back, waves, app, run}: RolloutPla
     code: 'refused',
     message: `the plan of run ${run} held until ${review.expires}`,
     fix: `make a new plan for the rest: drover deploy ${app} --plan-out plan.json; or go back: drover rollback ${app}`,
+  });
+}
+
+function hasTask({once}: RolloutPlan): boolean {
+  return (['before', 'after'] as const).some((task) => once?.[task] !== undefined && !once.done?.includes(task));
+}
+
+/** A host took its release back after the contract had begun: going back everywhere would bring releases back that may not work any more. */
+function refuseBackPastContract(rest: RolloutPlan, fleet: FleetReport): void {
+  if (rest.back === undefined) return;
+  const isNoted = [...fleet.states.values()].some(({journal}) =>
+    journal.some(({run, event}) => run === rest.run && event === 'contracted'),
+  );
+  if (!isNoted) return;
+  throw new DroverError({
+    code: 'refused',
+    message: `${rest.back}, but the contract (once.after) of run ${rest.run} has begun: going back is not safe`,
+    fix: 'deploy the same release again, or if you know better: drover rollback --past-contract --reason "…"',
   });
 }
 

@@ -13,6 +13,7 @@ import {LeaseWait} from './free-fleet.js';
 import {namingParts, snapshotsOf} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
 import {runStep, useHost} from './on-host.js';
+import {readOthers, refusePastContract} from './once-contract.js';
 import {planParts} from './plan-holders.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
 import {type FleetReport, findUnfit, readFleet} from './read-fleet.js';
@@ -33,6 +34,8 @@ export interface RollbackOptions {
   readonly openStore: () => Store;
   /** The embargo of a release named by `to` does not hold, for the run's reason. */
   readonly ignoreEmbargo: boolean;
+  /** A release that served before a contract may come back, for the run's reason. */
+  readonly pastContract: boolean;
   readonly hosts: readonly Host[];
   readonly balancer: Balancer;
   /** Safeties that were left out, by the names of their flags, for the run's reason. */
@@ -111,6 +114,10 @@ async function rollbackOnce(
   await refusePinned(world, {
     ...{app, fleet, releases: new Map(moving.map(({host, to: id}) => [host.name, id])), snapshot, allowed: unsafe.includes('allow-pinned')},
   });
+  if (!options.pastContract) {
+    const moves = moving.map(({host, to: id}) => ({host: host.name, to: id}));
+    refusePastContract(fleet.states, await readOthers(world, app, hosts), moves);
+  }
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);

@@ -4,6 +4,7 @@ import {fanOut} from '../fanout/fan-out.js';
 import type {App} from '../inventory/app.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
+import {openTask} from '../rollout/due-task.js';
 import {isSpare} from '../rollout/holders.js';
 import {isChanged} from '../rollout/host-stage.js';
 import type {RolloutPlan} from '../rollout/plan.js';
@@ -62,7 +63,8 @@ export async function runRollout(
   if (!world.signal.aborted && (result.outcome === 'rolled-back' || result.outcome === 'refused'))
     await closeRun(world, app, plan, unusable, result);
   if (result.outcome === 'refused' && result.code === 'leased' && !world.signal.aborted && mayRetry()) return 'leased';
-  if (result.why !== undefined && result.outcome === 'refused') await world.emit({kind: 'warning', message: result.why});
+  if (result.why !== undefined && (result.outcome === 'refused' || result.state.stop?.kind === 'task'))
+    await world.emit({kind: 'warning', message: result.why});
   return endRun(world, startedMs, result.outcome, {
     ...(result.code === undefined ? {} : {code: result.code}),
     ...nextCommand(plan, result),
@@ -125,6 +127,7 @@ async function closeRun(
 
 /** What to type next: hosts that were never touched hold nothing of the run, so that they are named; otherwise the run is resumed. */
 function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} {
+  if (result.outcome === 'converged' && openTask(result.state, 'after') !== undefined) return {next: `drover resume ${plan.run}`};
   if (result.outcome !== 'needs-attention' && result.outcome !== 'interrupted') return {};
   if (result.state.stop?.kind === 'fenced') return {};
   // Waiting for its time was called off, and all is as before.

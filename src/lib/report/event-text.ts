@@ -51,6 +51,18 @@ function describeApprovals(names: readonly string[]): string {
   return names.length === 0 ? '' : `, approved by ${names.join(', ')}`;
 }
 
+const linesShown = 6;
+
+/** How a once task ended; when it did not end well, with the last that it said. */
+export function describeTask({task, host, outcome, output, why}: TaskEnding): Line {
+  const text = append(`once.${task} ${outcome} on ${host}`, why);
+  if (outcome === 'done') return {text, paint: 'good'};
+  const said = output.trimEnd().split('\n').slice(-linesShown).join(' | ').trim();
+  return {text: append(text, said === '' ? undefined : `it said: ${said}`), paint: 'bad'};
+}
+
+type TaskEnding = Omit<DroverEvent & {readonly kind: 'task-ended'}, 'v' | 'seq' | 'at' | 'run' | 'kind'>;
+
 function describe(event: DroverEvent): Line | undefined {
   switch (event.kind) {
     case 'run-started':
@@ -100,6 +112,10 @@ function describe(event: DroverEvent): Line | undefined {
     }
     case 'host-ended':
       return describeHost(event);
+    case 'task-ended':
+      return describeTask(event);
+    case 'task-held':
+      return {text: `once.${event.task} waits  ${event.why}`, paint: 'warn'};
     case 'rolling-back':
       return {text: append(`rolling back ${foldHostSet(event.hosts)}`, event.why), paint: 'bad'};
     case 'warning':
@@ -130,5 +146,6 @@ export function describeEvent(event: DroverEvent): Line | undefined {
 export function isTrouble(event: DroverEvent): boolean {
   if (event.kind === 'step-ended') return event.outcome === 'failed' || event.outcome === 'interrupted';
   if (event.kind === 'host-ended') return event.outcome !== 'done' && event.outcome !== 'unchanged';
-  return event.kind === 'warning' || event.kind === 'rolling-back';
+  if (event.kind === 'task-ended') return event.outcome !== 'done';
+  return event.kind === 'warning' || event.kind === 'rolling-back' || event.kind === 'task-held';
 }

@@ -26,6 +26,8 @@ export interface RunSummary {
   readonly instant: string | null;
   /** Hosts that switched at one instant, and how far apart, by their own journals. */
   readonly switches: readonly SwitchSummary[];
+  /** Once tasks that ended, and those that wait. */
+  readonly tasks: readonly TaskSummary[];
   readonly waves: readonly WaveSummary[];
   readonly hosts: readonly HostSummary[];
   readonly warnings: readonly {readonly message: string; readonly host: string | null}[];
@@ -40,6 +42,15 @@ export interface SwitchSummary {
   readonly lastAfterMs: number;
   /** No clock was further from the operator's than this. */
   readonly clockErrorMs: number;
+}
+
+export interface TaskSummary {
+  readonly task: 'before' | 'after';
+  readonly host: string | null;
+  readonly outcome: 'done' | 'failed' | 'unknown' | 'held';
+  /** What it said, its beginning and its end. */
+  readonly output: string | null;
+  readonly why: string | null;
 }
 
 export interface WaveSummary {
@@ -130,6 +141,10 @@ export function summarizeModel(model: RunModel): RunSummary {
       lastAfterMs,
       clockErrorMs,
     })),
+    tasks: [
+      ...model.tasks.map(({task, host, outcome, output, why}) => ({task, host, outcome, output, why: why ?? null})),
+      ...model.heldTasks.map(({task, why}) => ({task, host: null, outcome: 'held' as const, output: null, why})),
+    ],
     waves: model.waves.map((wave) => summarizeWave(wave, model)),
     hosts: [...model.hosts.values()].map(summarizeHost),
     warnings: model.warnings.map(({message, host}) => ({message, host: host ?? null})),

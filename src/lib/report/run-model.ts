@@ -76,6 +76,9 @@ export interface RunModel {
   readonly hosts: Map<string, HostRecord>;
   readonly deltas: (DroverEvent & {readonly kind: 'delta-built'})[];
   /** One for each instant at which hosts switched together. */
+  /** Once tasks that ended, and those that wait. */
+  readonly tasks: (DroverEvent & {readonly kind: 'task-ended'})[];
+  readonly heldTasks: (DroverEvent & {readonly kind: 'task-held'})[];
   readonly switches: (DroverEvent & {readonly kind: 'switched-together'})[];
   readonly relays: {readonly host: string; readonly silo: string; readonly peers: number}[];
   readonly warnings: Warning[];
@@ -84,7 +87,20 @@ export interface RunModel {
 }
 
 export function createRunModel(): RunModel {
-  return {run: '', selected: 0, startedMs: 0, lastMs: 0, waves: [], hosts: new Map(), deltas: [], relays: [], switches: [], warnings: []};
+  return {
+    run: '',
+    selected: 0,
+    startedMs: 0,
+    lastMs: 0,
+    waves: [],
+    hosts: new Map(),
+    deltas: [],
+    relays: [],
+    switches: [],
+    tasks: [],
+    heldTasks: [],
+    warnings: [],
+  };
 }
 
 function touchHost(model: RunModel, host: string): HostRecord {
@@ -193,6 +209,12 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
     }
     case 'warmed':
       touchHost(model, event.host).warmed = event;
+      return;
+    case 'task-ended':
+      model.tasks.push(event);
+      return;
+    case 'task-held':
+      model.heldTasks.push(event);
       return;
     case 'rolling-back':
       model.rollback = {atMs, hosts: event.hosts, why: event.why};

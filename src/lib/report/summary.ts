@@ -1,6 +1,6 @@
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import {measureText, padText, wrapText} from './display-width.js';
-import {describeTogether} from './event-text.js';
+import {describeTask, describeTogether} from './event-text.js';
 import {cleanText} from './foreign-text.js';
 import {countRelayedBytes, countSentBytes, measureRun, measureWave} from './host-ending.js';
 import {groupHosts} from './host-groups.js';
@@ -70,6 +70,17 @@ function describeRelays(model: RunModel): Entry[] {
   ];
 }
 
+function describeTasks(model: RunModel): Entry[] {
+  const ended = model.tasks.map((event): Entry => {
+    const {text, paint = 'dim'} = describeTask(event);
+    return {label: 'task', paint, parts: [cleanText(text)]};
+  });
+  const held = model.heldTasks.map(
+    ({task, why}): Entry => ({label: 'task', paint: 'warn', parts: [cleanText(`once.${task} waits: ${why}`)]}),
+  );
+  return [...ended, ...held];
+}
+
 function describeWarnings(model: RunModel): Entry[] {
   const entries = model.warnings.slice(0, warningsShown).map(
     ({message, host, unsafe}): Entry => ({
@@ -136,6 +147,7 @@ export function renderSummary({
     ...describeHosts(model),
     ...turn,
     ...together,
+    ...describeTasks(model),
     ...describeWaves(model),
     ...describeRelays(model),
     ...describeWarnings(model),

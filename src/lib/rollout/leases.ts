@@ -1,4 +1,6 @@
+import {dueTask} from './due-task.js';
 import type {HostStage} from './host-stage.js';
+import {startTask} from './once.js';
 import {plannedHost} from './plan.js';
 import {endRun} from './release.js';
 import {goBack} from './revert.js';
@@ -34,8 +36,14 @@ function settleLeases(state: RolloutState): Answer {
   const stop = state.stop ?? findShortage(state);
   if (stop !== undefined) return endRun({...state, stop});
   const {back} = state.plan;
-  if (back === undefined) return openNextWave({...state, phase: 'rolling'});
+  if (back === undefined) return openWay({...state, phase: 'rolling'});
   return passGate(goBack({...state, stop: {kind: 'release', why: back, code: 'unhealthy'}}, back));
+}
+
+/** What runs once ahead of the first move, or else the first wave. */
+function openWay(state: RolloutState): Answer {
+  const once = dueTask(state, 'before');
+  return once === undefined ? openNextWave(state) : startTask(state, 'before', once);
 }
 
 function findShortage(state: RolloutState): Stop | undefined {

@@ -25,6 +25,24 @@ export interface Holders {
   readonly after?: readonly string[];
 }
 
+/** `before`: ahead of the first host's move. `after`: when every host of the app has converged. */
+export type OnceTask = 'before' | 'after';
+
+/** Commands that run on one host, once per run, whoever carries the run on. */
+export interface OncePlan {
+  readonly before?: string;
+  readonly after?: string;
+  readonly deadlineMs: number;
+  /** Who may run them, in the order in which they are asked. */
+  readonly hosts: readonly string[];
+  /** In a resumed run: where an earlier part of it has begun a task. Nobody else runs it then. */
+  readonly begun?: Readonly<Partial<Record<OnceTask, string>>>;
+  /** In a resumed run: tasks of which nothing is left to do. */
+  readonly done?: readonly OnceTask[];
+  /** In a resumed run: a task whose earlier tries are put aside, as the operator said. */
+  readonly again?: OnceTask;
+}
+
 /** The steps a host goes through, in order. */
 export type MoveStep = Extract<Step, 'drain' | 'arm' | 'switch' | 'restart' | 'health' | 'warm' | 'admit' | 'confirm' | 'revert'>;
 
@@ -78,6 +96,10 @@ export interface RolloutPlan {
   readonly confirmMs: number;
   /** Set when the hosts of a wave switch at one time, by their own clocks. */
   readonly at?: Appointment;
+  /** Where roles have an order: the hosts of each, in the order of the way forward. On the way back the last ones go first. */
+  readonly order?: readonly (readonly string[])[];
+  /** What runs once. */
+  readonly once?: OncePlan;
   /** The way forward for each host; the way back follows from it. `switch` is always among them. */
   readonly steps: readonly MoveStep[];
   /** Set when a run is resumed on its way back: it only goes back. */

@@ -1,8 +1,9 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {HostOutcome} from '../events/event.js';
+import {dueTask, openTask} from './due-task.js';
 import {type HostStage, isChanged} from './host-stage.js';
 import type {PlannedHost} from './plan.js';
-import {type Answer, type Effect, joinAnswers, type RolloutState, type RunOutcome} from './state.js';
+import {type Answer, type Effect, joinAnswers, type RolloutState, type RunOutcome, type Stop} from './state.js';
 
 /** Tells how each host ended and gives every lease back; the run stays open on hosts where something is left to do. */
 export function endRun(state: RolloutState): Answer {
@@ -21,12 +22,13 @@ export function endRun(state: RolloutState): Answer {
 
 /** Nothing of the run is left to do here: the host arrived, is back, or was never begun by a run that begins no more. */
 function isFinished(state: RolloutState, stage: HostStage, outcome: RunOutcome): boolean {
-  if (stage.kind === 'done' || stage.kind === 'reverted') return true;
+  if (stage.kind === 'reverted') return true;
+  if (stage.kind === 'done') return openTask(state, 'after') === undefined;
   if (stage.kind !== 'ready' || stage.touched) return false;
   // An expired plan begins no more on this host.
   if (state.stop?.kind === 'expired') return true;
   const isResumed = state.plan.hosts.some((host) => host.earlier !== undefined);
-  if (state.phase === 'reverting' || (outcome === 'refused' && !isResumed)) return true;
+  if (state.phase === 'reverting' || outcome === 'rolled-back' || (outcome === 'refused' && !isResumed)) return true;
   // Waiting for a time is no beginning: who called that off wants none of it.
   return state.plan.at !== undefined && outcome === 'interrupted' && ![...state.hosts.values()].some(isChanged);
 }
@@ -52,12 +54,21 @@ function finishIfReleased(state: RolloutState): Answer {
 function judgeRun(state: RolloutState): RunOutcome {
   const stages = [...state.hosts.values()];
   const {stop} = state;
-  if (stages.every((stage) => stage.kind === 'done')) return 'converged';
+  if (stop?.kind === 'task') return judgeTask(stop);
+  if (stages.every((stage) => stage.kind === 'done')) {
+    return stop?.kind === 'interrupted' && dueTask(state, 'after') !== undefined ? 'interrupted' : 'converged';
+  }
   if (stop?.kind === 'leased' || stop?.kind === 'unreachable' || stop?.kind === 'stale') return 'refused';
   if (stop?.kind === 'interrupted' && !stages.some((stage) => stage.kind === 'stuck')) return 'interrupted';
   if (stages.some(isChanged)) return 'needs-attention';
   if (stages.some((stage) => stage.kind === 'reverted')) return 'rolled-back';
   return stop === undefined ? 'needs-attention' : 'refused';
+}
+
+/** A task that failed ahead of the first move leaves the fleet as it was; of any other ending somebody must hear. */
+function judgeTask({code}: Stop): RunOutcome {
+  if (code === 'rolled-back') return code;
+  return code === 'needs-attention' ? code : 'refused';
 }
 
 function describeStage(

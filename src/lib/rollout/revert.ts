@@ -27,6 +27,12 @@ function askBack(state: RolloutState): Answer {
   return silosOf(state.plan).reduce((answer: Answer, silo) => joinAnswers(answer, askRotation(answer.state, silo)), {state, effects: []});
 }
 
+/** The next role may go back: asks where nothing is in flight. Without an order all were asked at once. */
+export function askNextRole(state: RolloutState): Answer {
+  const silos = state.plan.order === undefined ? [] : silosOf(state.plan).filter((silo) => !isHostMoving(state, silo));
+  return silos.reduce((answer: Answer, silo) => joinAnswers(answer, askRotation(answer.state, silo)), {state, effects: []});
+}
+
 /** The way back has an end: nothing is in flight, and nothing waits that could still be brought back. */
 export function isBack(state: RolloutState): boolean {
   return !isHostMoving(state) && !state.plan.hosts.some(({name}) => state.leased.has(name) && mustGoBack(state.hosts.get(name)));

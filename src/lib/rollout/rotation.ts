@@ -35,7 +35,8 @@ export function closeQuestion(state: RolloutState, silo: string): RolloutState {
 export function waitingHosts(state: RolloutState, silo: string): readonly string[] {
   const {plan, hosts} = state;
   const members = plan.hosts.filter((host) => host.silo === silo).map((host) => host.name);
-  if (state.phase === 'reverting') return members.filter((name) => state.leased.has(name) && mustGoBack(hosts.get(name)));
+  if (state.phase === 'reverting')
+    return members.filter((name) => state.leased.has(name) && mustGoBack(hosts.get(name)) && isItsTurnBack(state, name));
   if (state.phase !== 'rolling' || state.stop !== undefined) return [];
   const waves = openWaves(state).filter((wave) => wave.silo === silo);
   const ready = waves.flatMap((wave) => wave.hosts).filter((name) => hosts.get(name)?.kind === 'ready');
@@ -43,6 +44,12 @@ export function waitingHosts(state: RolloutState, silo: string): readonly string
   const canary = plan.waves.find((each) => each.silo === silo)?.hosts.length ?? 0;
   const inHand = members.filter((name) => hosts.get(name)?.kind === 'moving').length;
   return ready.slice(0, Math.max(0, canary - inHand));
+}
+
+/** Where roles have an order, a host goes back once those that were to move after it are back, or beyond help. */
+function isItsTurnBack({plan: {order = []}, hosts, leased}: RolloutState, host: string): boolean {
+  const later = order.slice(order.findIndex((group) => group.includes(host)) + 1).flat();
+  return !later.some((name) => hosts.get(name)?.kind === 'moving' || (leased.has(name) && mustGoBack(hosts.get(name))));
 }
 
 /** Hosts of ours that are leaving rotation, or out of it and not on their way in. */

@@ -1,13 +1,24 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {Happening} from '../events/event.js';
 import type {HostStage} from './host-stage.js';
-import type {Direction, MoveStep, RolloutPlan} from './plan.js';
+import type {Direction, MoveStep, OnceTask, RolloutPlan} from './plan.js';
 
-export type Phase = 'leasing' | 'waiting' | 'rolling' | 'soaking' | 'reverting' | 'releasing' | 'ended';
+export type Phase = 'leasing' | 'task' | 'waiting' | 'rolling' | 'soaking' | 'reverting' | 'releasing' | 'ended';
 
 /** Why a run stopped going forward. The first reason stands, unless a later one turns the run round or takes a host away. */
 export interface Stop {
-  readonly kind: 'leased' | 'unreachable' | 'stale' | 'floor' | 'release' | 'budget' | 'interrupted' | 'fenced' | 'late' | 'expired';
+  readonly kind:
+    | 'leased'
+    | 'unreachable'
+    | 'stale'
+    | 'floor'
+    | 'release'
+    | 'budget'
+    | 'interrupted'
+    | 'fenced'
+    | 'late'
+    | 'expired'
+    | 'task';
   readonly why: string;
   readonly code: ErrorCode;
 }
@@ -26,6 +37,10 @@ export interface RolloutState {
   readonly patience: ReadonlyMap<string, number>;
   /** The hosts of the timed wave all stand ready, and its time was asked for. */
   readonly isDue?: boolean;
+  /** The once task under way, and where. */
+  readonly task?: {readonly name: OnceTask; readonly host: string};
+  /** Once tasks that are done, or that wait for a world that is not there yet. */
+  readonly tasks?: Readonly<Partial<Record<OnceTask, 'done' | 'held'>>>;
   readonly stop?: Stop;
   /** The plan holds no longer, and why: the wave under way is finished, no other begins. */
   readonly expired?: string;
@@ -62,6 +77,19 @@ export type RolloutEvent =
   | {readonly kind: 'lease-lost'; readonly host: string; readonly why: string}
   /** The time that the plan was to hold has passed. */
   | {readonly kind: 'expired'; readonly why: string}
+  | {readonly kind: 'task-done'; readonly task: OnceTask; readonly host: string}
+  /**
+   * `failed`: it ended badly. `not-begun`: it certainly was not begun on this host. `held`: the world is not ready for it. `unknown`: it may be
+   * under way, or nobody can tell how it ended.
+   */
+  | {
+      readonly kind: 'task-failed';
+      readonly task: OnceTask;
+      readonly host: string;
+      readonly how: 'failed' | 'not-begun' | 'held' | 'unknown' | 'fenced';
+      readonly code: ErrorCode;
+      readonly why: string;
+    }
   | {readonly kind: 'interrupt'};
 
 export type RunOutcome = Extract<Happening, {kind: 'run-ended'}>['outcome'];
@@ -70,6 +98,8 @@ export type RunOutcome = Extract<Happening, {kind: 'run-ended'}>['outcome'];
 export type Effect =
   | {readonly kind: 'lease'; readonly host: string}
   | {readonly kind: 'step'; readonly host: string; readonly step: MoveStep; readonly direction: Direction}
+  /** Run a once task, or find it again and wait for its end. */
+  | {readonly kind: 'task'; readonly host: string; readonly task: OnceTask}
   /** Ask the balancers, after a pause when they were found at the floor. */
   | {readonly kind: 'read-rotation'; readonly silo: string; readonly afterMs: number}
   /** Wait until the waves of this offset must be opened, so that their hosts can stand ready in time, or until they are to be let go. */

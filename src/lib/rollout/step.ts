@@ -5,6 +5,7 @@ import {failMove, moveOn, startMoves} from './moves.js';
 import {openWaves} from './plan.js';
 import {noteRelease} from './release.js';
 import type {Answer, Effect, RolloutEvent, RolloutState} from './state.js';
+import {failTask, passTask} from './task-result.js';
 import {judgeSoak, passGate} from './wave-gate.js';
 
 /**
@@ -38,6 +39,10 @@ export function step(state: RolloutState, event: RolloutEvent): Answer {
       return passGate(loseLease(state, event));
     case 'expired':
       return {state: {...state, expired: event.why}, effects: []};
+    case 'task-done':
+      return passTask(state, event);
+    case 'task-failed':
+      return failTask(state, event);
     case 'interrupt':
       return interrupt(state);
   }

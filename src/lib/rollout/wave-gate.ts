@@ -1,8 +1,9 @@
 import {settleHeld, startWaves} from './appointment.js';
 import type {HostStage} from './host-stage.js';
+import {closeWay} from './once.js';
 import {openWaves} from './plan.js';
 import {endRun} from './release.js';
-import {failWave, isBack, turnBack} from './revert.js';
+import {askNextRole, failWave, isBack, turnBack} from './revert.js';
 import {type Answer, type Effect, isHostMoving, joinAnswers, type RolloutEvent, type RolloutState} from './state.js';
 
 /** After any change: does the wave, the way back or the run end here? */
@@ -10,7 +11,7 @@ export function passGate(before: Answer): Answer {
   const answer = settleHeld(before);
   const {state} = answer;
   if (state.phase === 'waiting' && state.stop !== undefined) return joinAnswers(answer, endRun(state));
-  if (state.phase === 'reverting') return isBack(state) ? joinAnswers(answer, endRun(state)) : answer;
+  if (state.phase === 'reverting') return joinAnswers(answer, isBack(state) ? endRun(state) : askNextRole(state));
   if (state.phase !== 'rolling' && state.phase !== 'soaking') return answer;
   if (isHostMoving(state)) return answer;
   if (state.stop !== undefined) {
@@ -53,7 +54,7 @@ export function openNextWave(state: RolloutState): Answer {
     (wave, place) => place > state.wave && !before.includes(wave) && wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready'),
   );
   const next = waves[index];
-  if (next === undefined) return joinAnswers({state, effects: passed}, endRun(state));
+  if (next === undefined) return joinAnswers({state, effects: passed}, closeWay(state) ?? endRun(state));
   if (state.expired !== undefined) {
     const stopped: RolloutState = {...state, stop: {kind: 'expired', why: state.expired, code: 'refused'}};
     return joinAnswers({state: stopped, effects: passed}, endRun(stopped));

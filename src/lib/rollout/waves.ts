@@ -21,6 +21,14 @@ export function planWaves(hosts: readonly {readonly name: string; readonly silo:
   });
 }
 
+/** As `planWaves`, for hosts that move role after role: the waves of one group end before those of the next begin. */
+export function planOrderedWaves(
+  groups: readonly {readonly role: string; readonly hosts: readonly {readonly name: string; readonly silo: string}[]}[],
+  quotas: readonly Quota[],
+): readonly WavePlan[] {
+  return groups.flatMap(({role, hosts}) => planWaves(hosts, quotas).map((wave) => ({...wave, name: `${role} ${wave.name}`})));
+}
+
 function resolveUp(quota: Quota, total: number): number {
   return quota.kind === 'count' ? quota.count : Math.ceil((quota.percent * total) / 100);
 }

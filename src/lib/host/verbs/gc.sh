@@ -59,7 +59,7 @@ done
 [ ! -d "$state/pins" ] || ls -1t "$state/pins" | awk 'NR > 50' | while IFS= read -r old; do rm -f "$state/pins/${old:?}"; done
 if [ "$(wc -l <"$journal")" -gt 2000 ]; then
   awk -v recent="$(($(wc -l <"$journal") - 1000))" 'NR == FNR {if ($4 == "reverted") taken[$3] = 1; next} FNR > recent {print; next}
-    $4 == "confirmed" && !($3 in taken) {last[$5] = $0} END {for (id in last) print last[id]}' "$journal" "$journal" |
+    ($4 == "confirmed" && !($3 in taken)) || $4 == "contracted" {last[$4 $5] = $0} END {for (id in last) print last[id]}' "$journal" "$journal" |
     sort -s -k 1,1 | write_durably "$journal"
 fi
 leave

@@ -32,6 +32,14 @@ if [ -n "$lease_run" ] && [ "$lease_run" != "$run" ] && [ "$lease_left" -gt 0 ];
   print_lease
   refuse 10 "leased by $lease_owner for run $lease_run"
 fi
+for other in "$state"/runs/*/once-*; do
+  case $other in "$state/runs/$run/"* | *.*[0-9]) continue ;; esac
+  judge_task "$other"
+  [ "$task" = running ] || continue
+  other=${other#"$state/runs/"}
+  printf 'lease-run %s\nlease-owner its task once.%s, which is still at work,\nlease-reason \nlease-left 0\n' "${other%%/*}" "${other##*/once-}"
+  refuse 10 "the task once.${other##*/once-} of run ${other%%/*} is still at work"
+done
 if [ -n "$from$event" ]; then
   judge_current
   [ -z "$unsafe" ] || refuse 17 "$unsafe"

@@ -51,8 +51,12 @@ for folder in "$state"/runs/*; do
   [ -f "$folder/ended" ] || printf 'open-run %s\n' "$run"
   read_decision
   [ -z "$decision" ] || printf 'decision %s %s\n' "$run" "$decision"
+  for kind in before after; do
+    judge_task "$folder/once-$kind"
+    [ "$task" = new ] || printf 'once %s %s %s %s\n' "$run" "$kind" "$task" "$(sed -n 's/^status //p' "$folder/once-$kind/result" 2>/dev/null)"
+  done
 done
 # What a rollback is decided by is told however long ago it was.
 [ ! -f "$state/journal" ] || awk -v recent="$(($(wc -l <"$state/journal") - 400))" \
-  'NR > recent || $4 ~ /^(confirmed|intent|reverted|rolled-back)$/ {print "journal " $0}' "$state/journal"
+  'NR > recent || $4 ~ /^(confirmed|intent|reverted|rolled-back|contracted|once-ended)$/ {print "journal " $0}' "$state/journal"
 exit 0
