@@ -1,6 +1,7 @@
 import {configDefaults, defineConfig} from 'vitest/config';
 
-const rig = ['test/rig/**/*.test.ts', 'test/end-to-end/**/*.test.ts', 'test/bucket/**/*.test.ts'];
+const rig = ['test/rig/**/*.test.ts', 'test/bucket/**/*.test.ts'];
+const story = ['test/end-to-end/**/*.test.ts'];
 const rigTimeoutMs = 10 * 60_000;
 
 export default defineConfig({
@@ -10,7 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...rig],
+          exclude: [...configDefaults.exclude, ...rig, ...story],
           // Many of them wait: for a time that comes, for a host that hangs.
           maxWorkers: 3,
           testTimeout: 30_000,
@@ -19,14 +20,25 @@ export default defineConfig({
         },
       },
       {
-        // Real sshd, real proxies, a real object store, one machine: one file at a time, after everything else.
+        // Real sshd, real proxies, a real object store: each file has namespaces and ports of its own.
         test: {
           name: 'rig',
           include: rig,
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: rigTimeoutMs,
           hookTimeout: rigTimeoutMs,
           sequence: {groupOrder: 1},
+        },
+      },
+      {
+        // The main job under constant traffic: one story at a time, after everything else.
+        test: {
+          name: 'end-to-end',
+          include: story,
+          fileParallelism: false,
+          testTimeout: rigTimeoutMs,
+          hookTimeout: rigTimeoutMs,
+          sequence: {groupOrder: 2},
         },
       },
     ],

@@ -8,7 +8,7 @@ import path from 'node:path';
 import {runProgram} from './program.mjs';
 import {ensureBuilt, ensureDependencies, root, runScript, SetupError} from './setup.mjs';
 
-const leftOut = 'left out: the tests in test/rig and test/end-to-end';
+const leftOut = 'left out: the tests in test/rig, test/bucket and test/end-to-end';
 const unitOnly = ['--project', 'unit'];
 
 /**

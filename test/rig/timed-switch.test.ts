@@ -50,7 +50,7 @@ apps:
     return (await drover('snapshot', 'timed')).stdout.trim();
   };
   const at = (...more: string[]): Promise<Finished> =>
-    drover('deploy', 'timed', '--all', '--yes', '--at', '+40s', '--wave-gap', '0s', ...more);
+    drover('deploy', 'timed', '--all', '--yes', '--at', '+30s', '--wave-gap', '0s', ...more);
 
   it('deploy --at switches all hosts of a wave within a second of one another, after all have prepared', async () => {
     const id = await snapshot('timed');
