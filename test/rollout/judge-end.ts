@@ -26,7 +26,11 @@ export function judgeEnd(referee: Referee, end: Extract<Effect, {kind: 'end'}>):
       referee.interrupted && (!referee.turned || plan.back !== undefined || plan.at !== undefined),
       'interrupted means that somebody interrupted, and no more',
     );
-  if (touched.size === 0 && !allArrived && !referee.interrupted) referee.rule(outcome === 'refused', `${outcome}, and nothing was touched`);
+  if (touched.size === 0 && !allArrived && !referee.interrupted) {
+    const isExpanded = referee.tasksDone.has('before') || plan.once?.done?.includes('before') === true;
+    const isFit = outcome === 'refused' || (isExpanded && outcome === 'needs-attention');
+    referee.rule(isFit, `${outcome}, and nothing was touched`);
+  }
   if (outcome === 'needs-attention' && referee.turned) {
     referee.rule(
       [...touched].some((name) => !returned.has(name)),

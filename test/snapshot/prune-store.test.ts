@@ -53,6 +53,12 @@ describe('prune()', () => {
       const before = listFiles(`${folder}/store`).length;
       expect(await catchProblems(() => prune(folder, 1))).toMatchObject({code: 'integrity'});
       expect(listFiles(`${folder}/store`)).toHaveLength(before);
+      fs.rmSync(`${folder}/store/snapshots/${record.id}`);
+      expect(await catchProblems(() => prune(folder, 1))).toMatchObject({
+        code: 'integrity',
+        message: expect.stringContaining('is missing'),
+      });
+      expect(listFiles(`${folder}/store`)).toHaveLength(before - 1);
     });
   });
 

@@ -2,8 +2,6 @@ import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
 import {openAppBalancer} from '../operations/app-balancer.js';
 import {type DeployOptions, deployApp} from '../operations/deploy-app.js';
-import {stepsOfApp} from '../operations/plan-rollout.js';
-import type {MoveStep} from '../rollout/plan.js';
 import type {Answer} from './answer.js';
 import {approvePlan} from './approve-plan.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
@@ -185,8 +183,8 @@ async function readFile(
   const app = adjustApp(chooseAppOfPlan(project, read, words.app), flags);
   const hosts = chooseHostsOfPlan(inventory, app, read);
   const reviewed = await reviewPlan(app, read, {approvals: flags.approval, env, signal});
-  const left = stepsOfApp(app, 'deploy').filter((step): step is MoveStep => !rollout.steps.includes(step));
   const {at, unsafe = []} = rollout;
+  const left = (['warm', 'health'] as const).filter((step) => unsafe.includes(`skip-${step}`));
   return {
     project,
     inventory,

@@ -42,7 +42,8 @@ export function findEnding({endings = []}: App, host: Pick<Host, 'roles'>): Endi
 }
 
 function endDrain(drain: Drain, {waitMs = drain.waitMs, then = drain.then}: Ending): Drain {
-  return {...drain, waitMs, then};
+  const {longestMs, ...rest} = drain;
+  return {...rest, waitMs, then, ...(then === 'wait' ? {longestMs: Math.max(longestMs ?? waitMs, waitMs)} : {})} as Drain;
 }
 
 /** The longest that a host of this app may take to leave rotation, whatever its role. */

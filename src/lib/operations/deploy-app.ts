@@ -67,6 +67,14 @@ export async function deployApp(world: World, options: DeployOptions): Promise<R
       file: world.project.file,
     });
   }
+  if (at !== undefined && app.once?.before !== undefined) {
+    throw new DroverError({
+      code: 'refused',
+      message: `apps.${app.name}.once.before would run now, long before the time of --at`,
+      fix: 'deploy without --at, or run the task by itself before and take it out of once:',
+      file: world.project.file,
+    });
+  }
   if (at !== undefined && app.roll.order !== undefined) {
     throw new DroverError({
       code: 'refused',

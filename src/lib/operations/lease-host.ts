@@ -97,7 +97,10 @@ function describeUnprepared(crew: Crew, name: string, problem: Problem): Problem
 }
 
 function explainMisfit(app: string, problem: Problem): Problem {
-  return {...problem, fix: `look at what changed: drover status ${app}; then make a new plan`};
+  return {
+    ...problem,
+    fix: `look at what changed: drover status ${app}; then take the others back (drover rollback ${app}), or deploy anew`,
+  };
 }
 
 /** Gives a lease back. A host that cannot be told keeps it until it runs out: a warning. */

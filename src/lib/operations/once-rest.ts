@@ -30,6 +30,17 @@ export function planOnceRest(
   }
   const {once} = plan;
   if (once === undefined) return {};
+  const running = [...states].find(([, {tasks}]) =>
+    tasks.some((each) => each.run === plan.run && each.task === decisions.done && each.state === 'running'),
+  );
+  if (running !== undefined) {
+    throw new DroverError({
+      code: 'refused',
+      message: `--once-done ${decisions.done}: the task is still at work on ${running[0]}`,
+      fix: `drover resume ${plan.run}, which waits for its end`,
+      host: running[0],
+    });
+  }
   const done = names.filter((task) => decisions.again !== task && (decisions.done === task || isDone(plan, task, states)));
   const begun = names.flatMap((task): [OnceTask, string][] => {
     const host = done.includes(task) || once[task] === undefined ? undefined : findBegun(plan, task, states, decisions.again === task);
@@ -49,7 +60,7 @@ function isDone(plan: RolloutPlan, task: OnceTask, states: ReadonlyMap<string, H
   return lines.some(
     ({run, event, detail}) =>
       event === 'contracted' &&
-      run !== plan.run &&
+      run > plan.run &&
       detail.split(' ')[1] === snapshot &&
       lines.some((ended) => ended.run === run && ended.event === 'once-ended' && ended.detail === 'after 0'),
   );

@@ -63,7 +63,10 @@ export async function runRollout(
   if (!world.signal.aborted && (result.outcome === 'rolled-back' || result.outcome === 'refused'))
     await closeRun(world, app, plan, unusable, result);
   if (result.outcome === 'refused' && result.code === 'leased' && !world.signal.aborted && mayRetry()) return 'leased';
-  if (result.why !== undefined && (result.outcome === 'refused' || result.state.stop?.kind === 'task'))
+  if (
+    result.why !== undefined &&
+    (result.outcome === 'refused' || result.state.stop?.kind === 'task' || result.state.stop?.kind === 'expired')
+  )
     await world.emit({kind: 'warning', message: result.why});
   return endRun(world, startedMs, result.outcome, {
     ...(result.code === undefined ? {} : {code: result.code}),
@@ -130,6 +133,9 @@ function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} 
   if (result.outcome === 'converged' && openTask(result.state, 'after') !== undefined) return {next: `drover resume ${plan.run}`};
   if (result.outcome !== 'needs-attention' && result.outcome !== 'interrupted') return {};
   if (result.state.stop?.kind === 'fenced') return {};
+  // A new run would begin the tasks of this one anew.
+  if (plan.once !== undefined && result.state.stop?.kind !== 'expired' && openTask(result.state, 'after') !== undefined)
+    return {next: `drover resume ${plan.run}`};
   // Waiting for its time was called off, and all is as before.
   if (plan.at !== undefined && result.outcome === 'interrupted' && !plan.hosts.some(({name}) => isChanged(result.state.hosts.get(name))))
     return {};

@@ -1,3 +1,4 @@
+import {hasExpanded} from './due-task.js';
 import {keepHolders} from './holders.js';
 import {isChanged} from './host-stage.js';
 import {askRotation, closeQuestion, leavingIn, waitingHosts} from './rotation.js';
@@ -68,7 +69,7 @@ export function waitForFloor(state: RolloutState, silo: string, why: string): An
   if (waitingHosts(state, silo).length === 0 || isHostMoving(state, state.plan.holders === undefined ? silo : undefined))
     return {state, effects: []};
   const tries = (state.patience.get(silo) ?? 0) + 1;
-  const isUntouched = ![...state.hosts.values()].some(isChanged);
+  const isUntouched = !hasExpanded(state) && ![...state.hosts.values()].some(isChanged);
   if (state.phase === 'reverting' && tries > maxPatience) return abandonWaiting(state, silo, why);
   if (state.phase !== 'reverting' && (isUntouched || tries > maxPatience)) {
     return {state: {...state, stop: {kind: 'floor', why, code: isUntouched ? 'refused' : 'needs-attention'}}, effects: []};

@@ -43,6 +43,8 @@ function settleLeases(state: RolloutState): Answer {
 /** What runs once ahead of the first move, or else the first wave. */
 function openWay(state: RolloutState): Answer {
   const once = dueTask(state, 'before');
+  if (once !== undefined && state.expired !== undefined)
+    return endRun({...state, stop: {kind: 'expired', why: state.expired, code: 'refused'}});
   return once === undefined ? openNextWave(state) : startTask(state, 'before', once);
 }
 

@@ -1,6 +1,6 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {HostOutcome} from '../events/event.js';
-import {dueTask, openTask} from './due-task.js';
+import {dueTask, hasExpanded, openTask} from './due-task.js';
 import {type HostStage, isChanged} from './host-stage.js';
 import type {PlannedHost} from './plan.js';
 import {type Answer, type Effect, joinAnswers, type RolloutState, type RunOutcome, type Stop} from './state.js';
@@ -25,6 +25,7 @@ function isFinished(state: RolloutState, stage: HostStage, outcome: RunOutcome):
   if (stage.kind === 'reverted') return true;
   if (stage.kind === 'done') return openTask(state, 'after') === undefined;
   if (stage.kind !== 'ready' || stage.touched) return false;
+  if (hasExpanded(state) && state.phase !== 'reverting' && outcome !== 'rolled-back') return false;
   // An expired plan begins no more on this host.
   if (state.stop?.kind === 'expired') return true;
   const isResumed = state.plan.hosts.some((host) => host.earlier !== undefined);
@@ -62,7 +63,8 @@ function judgeRun(state: RolloutState): RunOutcome {
   if (stop?.kind === 'interrupted' && !stages.some((stage) => stage.kind === 'stuck')) return 'interrupted';
   if (stages.some(isChanged)) return 'needs-attention';
   if (stages.some((stage) => stage.kind === 'reverted')) return 'rolled-back';
-  return stop === undefined ? 'needs-attention' : 'refused';
+  // A database that was expanded for this run is a change, though no host has moved.
+  return stop === undefined || hasExpanded(state) ? 'needs-attention' : 'refused';
 }
 
 /** A task that failed ahead of the first move leaves the fleet as it was; of any other ending somebody must hear. */

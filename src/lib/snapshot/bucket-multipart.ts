@@ -97,7 +97,7 @@ async function complete({client, path, onlyNew, isThere, signal}: PartsUpload, i
   if (reply.kind === 'refused') {
     if (reply.status === 412) return false;
     // Ended by an earlier try of ours whose reply was lost, or by somebody else who brought the same bytes.
-    if (await isThere()) return true;
+    if (onlyNew && (await isThere())) return true;
     throw client.refuse(`<Code>${reply.code}</Code><Message>${reply.message}</Message>`);
   }
   const text = await readText(reply);

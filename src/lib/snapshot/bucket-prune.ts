@@ -13,6 +13,9 @@ export const bucketGraceMs = 24 * 60 * 60_000;
 
 const atOnce = 8;
 
+/** Other programs may keep what they like below the same prefix. */
+const isOurs = (key: string): boolean => /^(?:objects\/[0-9a-f]{2}|deltas)\/[0-9a-f]{64}$/.test(key);
+
 export interface PruneBucketOptions {
   readonly bucket: Bucket;
   readonly known: KnownBucket;
@@ -77,7 +80,7 @@ export async function pruneBucket(prune: PruneBucketOptions): Promise<Pruned> {
     await eachAtOnce(objects, atOnce, ({name}) => bucket.remove(`${folder}${name}`, signal, () => hold.check()));
   }
   for (const upload of await bucket.listUploads(signal)) {
-    if (bucket.serviceNow() - upload.begunMs >= graceMs) await bucket.abandonUpload(upload, signal);
+    if (isOurs(upload.key) && bucket.serviceNow() - upload.begunMs >= graceMs) await bucket.abandonUpload(upload, signal);
   }
   known.forget(
     'records',
@@ -137,7 +140,13 @@ async function sortContent({bucket, known, options: {signal}}: PruneBucketOption
     for (const {digest} of objects) if (live.has(digest)) copies.add(nameQuarantined(digest, pack));
   }
   for (const digest of live) copies.add(nameQuarantined(digest, undefined));
-  const packs = (await bucket.listObjects('packs/', signal)).filter(({name}) => needed.get(packOf(name)) !== true);
+  const listed = await bucket.listObjects('packs/', signal);
+  // A pack whose index is there and could not be read may hold anything.
+  const indexed = new Set(listed.flatMap(({name}) => (name.endsWith('.idx') ? [packOf(name)] : [])));
+  const packs = listed.filter(({name}) => {
+    const pack = packOf(name);
+    return needed.get(pack) === false || (!needed.has(pack) && !indexed.has(pack));
+  });
   const large = (await bucket.listObjects('objects/', signal)).filter(({name}) => !live.has(name.slice(3) as Digest));
   const marks = (await bucket.listObjects('quarantine/', signal)).filter(
     ({name}) => /^[0-9a-f]{64}\.(object|[0-9a-f]{64})$/.test(name) && !copies.has(name),

@@ -133,6 +133,8 @@ async function writeArchive(
   const hash = createHash('sha256');
   let bytes = 0;
   let archiveBytes = 0;
+  // Opened before anything can fail: a file that is still being opened then would appear after it was removed.
+  const target = await fs.promises.open(file, 'wx');
   await pipeline(
     Readable.from(archive, {objectMode: false}),
     async function* (pieces: AsyncIterable<Buffer>) {
@@ -149,7 +151,7 @@ async function writeArchive(
         yield piece;
       }
     },
-    fs.createWriteStream(file, {flags: 'wx', flush: true}),
+    target.createWriteStream({flush: true}),
     {signal},
   ).catch((error: unknown) => {
     signal.throwIfAborted();

@@ -37,8 +37,9 @@ list_workers() {
 count_connections() {
   address=$1
   if command -v ss >/dev/null; then
-    ss -tn dst "$address" 2>/dev/null | grep -c '^ESTAB'
-    return
+    seen=$(ss -tn dst "$address" 2>/dev/null) || return 0
+    printf '%s\\n' "$seen" | grep -c '^ESTAB'
+    return 0
   fi
   port=\${address##*:} place=\${address%:*}
   case $place in *[!0-9.]*) place=$(getent hosts "$place" 2>/dev/null | { read -r first _; echo "$first"; }) ;; esac

@@ -16,7 +16,7 @@ take_up_plan() {
   mkdir -p "$state/plans" || fail 18 "cannot create $state/plans"
   by='' at='' again=-
   [ ! -f "$state/plans/$token" ] || IFS=' ' read -r by at again line <"$state/plans/$token"
-  [ "$by" != "$run" ] || return 0
+  [ "$by" != "$run" ] || [ "$again" != - ] || return 0
   [ -z "$by" ] || [ "$again" != - ] || refuse 26 "the plan was applied at $at by $line (run $by)"
   [ "$again" = - ] || expect=$again
   [ "$current_epoch" = "$expect" ] || refuse 27 "leased since the plan was made: epoch $current_epoch, not $expect"

@@ -30,7 +30,10 @@ if [ "$task" = new ]; then
   command exec 8>>"$folder/alive" && flock -n 8 || fail 18 "cannot write below $state/runs"
   start='setsid'
   command -v setsid >/dev/null 2>&1 || start='nohup'
-  "$start" /bin/sh "$folder/keeper.sh" "$root" "$run" "$epoch" "$kind" "$from" "$to" "$app" "$seconds" "$outer_locale" "$boot" </dev/null >/dev/null 2>&1 9>&- &
+  (
+    trap - HUP PIPE
+    exec "$start" /bin/sh "$folder/keeper.sh" "$root" "$run" "$epoch" "$kind" "$from" "$to" "$app" "$seconds" "$outer_locale" "$boot"
+  ) </dev/null >/dev/null 2>&1 9>&- &
   command exec 8>&-
   task=running
   printf 'begun\n'

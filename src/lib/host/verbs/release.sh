@@ -2,7 +2,7 @@
 open_state
 # give_plan_back: a reviewed plan that came to nothing may be taken up again, as long as nobody leases the host in between.
 give_plan_back() {
-  [ -f "$state/runs/$run/token" ] && [ -z "$(last_detail intent)" ] || return 0
+  [ -f "$state/runs/$run/token" ] && [ -z "$(last_detail intent)" ] && [ ! -e "$state/runs/$run/once-before/started" ] || return 0
   IFS= read -r token <"$state/runs/$run/token"
   IFS=' ' read -r by at again line <"$state/plans/$token" || return 0
   [ "$by" != "$run" ] || printf '%s %s %s %s\n' "$by" "$at" "$current_epoch" "$line" | write_durably "$state/plans/$token" || :

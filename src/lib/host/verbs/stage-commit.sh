@@ -136,10 +136,17 @@ rebuild() {
 # copy_twins: what tar could not link where the file system has no hard links.
 copy_twins() {
   [ -n "$linkless" ] || return 0
-  awk -F"$tab" '$2 == "f" {key = $3 " " $5; if (key in made) print made[key] FS $1; else made[key] = $1}' "$fresh" |
-    while IFS=$tab read -r from path; do
-      [ -e "$work/delta/tree/$path" ] || cp -p "$work/delta/tree/$from" "$work/delta/tree/$path"
-    done 2>"$work/errors"
+  # The first of them may be rebuilt from pieces, later; the copies are of one that is here.
+  awk -F"$tab" '$2 == "f" {print $3 " " $5 FS $1}' "$fresh" | sort -s -t "$tab" -k 1,1 >"$work/twins"
+  last='' from=''
+  while IFS=$tab read -r key path; do
+    [ "$key" = "$last" ] || last=$key from=''
+    if [ -e "$work/delta/tree/$path" ]; then
+      from=$path
+    elif [ -n "$from" ]; then
+      cp -p "$work/delta/tree/$from" "$work/delta/tree/$path"
+    fi
+  done <"$work/twins" 2>"$work/errors"
 }
 
 if [ -n "$base" ]; then

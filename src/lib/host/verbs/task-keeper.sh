@@ -65,6 +65,7 @@ kill -KILL "$reader" 2>/dev/null
 rm -f "$folder/out"
 exec 9>>"$state/mutex"
 flock 9
+[ ! -f "$folder/late" ] || [ "$status" != 0 ] || status=124
 {
   printf "status %s\n" "$status"
   [ ! -f "$folder/late" ] || printf "late %s\n" "$seconds"

@@ -66,7 +66,10 @@ list_sums() {
 # check_sums TREE SUMS: names the first file that has another digest.
 check_sums() {
   [ -s "$2" ] || return 0
-  (cd "$1" && sha256sum -c "$2" 2>&1) >"$2.have" || grep -v ': OK$' "$2.have" | head -n 1
+  (cd "$1" && sha256sum -c "$2" 2>&1) >"$2.have" && return 0
+  # One that was killed has said nothing of the files that it did not come to.
+  line=$(grep -v ': OK$' "$2.have" | head -n 1)
+  printf '%s\n' "${line:-sha256sum did not read all files}"
 }
 
 # match_listing LISTING MANIFEST: both are sorted, and tell the same of the same paths: one look at each line, where compare_lists sorts
