@@ -50,9 +50,15 @@ describe('several operators', {timeout: 120_000}, () => {
       const id = await fleet.release(`round ${round}`);
       const meet = together(3);
       const said: string[] = [];
-      const start = (who: string): Promise<{exit: number; words: string}> => {
+      let ended = 0;
+      let open: () => void = () => undefined;
+      // Who goes on changes nothing before the others have heard: one that is slow would else find the hosts free again.
+      const othersHeard = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      const start = async (who: string): Promise<{exit: number; words: string}> => {
         const hear = meet();
-        return endOf(
+        const end = await endOf(
           fleet.deploy(
             {
               run: `run-${round}-${who}`,
@@ -60,12 +66,15 @@ describe('several operators', {timeout: 120_000}, () => {
               reason: 'the sale',
               hear: (happening) => {
                 if (happening.kind === 'warning') said.push(happening.message);
-                return hear(happening);
+                return happening.kind === 'step-started' && happening.step === 'switch' ? othersHeard : hear(happening);
               },
             },
             id,
           ),
         );
+        ended += 1;
+        if (ended === 2) open();
+        return end;
       };
       const ends = await Promise.all(['ana', 'bob', 'carol'].map(start));
       expect(ends.map(({exit}) => exit).sort()).toEqual([0, 5, 5]);
