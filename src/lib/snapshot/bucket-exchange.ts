@@ -93,7 +93,7 @@ export class BucketClient {
     }
   }
 
-  /** The time of the service, as of its last reply. */
+  /** The latest that the time of the service can be, as of its last reply, which tells whole seconds. */
   serviceNow(): number {
     return this.service.now() + this.#aheadMs;
   }
@@ -128,7 +128,7 @@ export class BucketClient {
     const stream = await this.#exchange(signed.url, {method, headers: sent, signal}, body);
     const status = stream.statusCode ?? 0;
     const saidMs = Date.parse(stream.headers.date ?? '');
-    if (!Number.isNaN(saidMs)) this.#aheadMs = saidMs - this.service.now();
+    if (!Number.isNaN(saidMs)) this.#aheadMs = saidMs + 1000 - this.service.now();
     if (status >= 200 && status < 300) return {kind: 'reply', status, stream};
     const text = method === 'HEAD' ? '' : await readStart(stream);
     stream.destroy();

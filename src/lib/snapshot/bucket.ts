@@ -152,7 +152,7 @@ export class Bucket {
     return sendParts({...upload, isThere: () => this.has(key, signal)}, body, planParts(body.bytes, this.#partBytes));
   }
 
-  /** The time of the service, as of its last reply, milliseconds. */
+  /** The latest that the time of the service can be, as of its last reply, milliseconds. */
   serviceNow(): number {
     return this.#client.serviceNow();
   }

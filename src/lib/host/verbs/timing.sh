@@ -4,16 +4,21 @@ start_clock() {
   grain=1
   case $(date +%s%N) in *[!0-9]*) grain=1000 ;; esac
   [ "$grain" = 1000 ] && [ -r /proc/uptime ] || return 0
+  read_uptime
+  asked=$uptime
   second=$(date +%s)
   turned=$second
+  # The second turns after `date` has told the old one for the last time, which was asked for at `before`.
   while [ "$turned" = "$second" ]; do
+    before=$asked
     read_uptime
-    before=$uptime
+    asked=$uptime
     turned=$(date +%s)
   done
   read_uptime
-  ahead=$((turned * 1000 - uptime))
-  grain=$((uptime - before + 10))
+  # The time since boot is told in whole hundredths, so that it may be 10 ms behind at either end.
+  ahead=$((turned * 1000 - uptime - 10))
+  grain=$((uptime - before + 20))
 }
 
 read_uptime() {
