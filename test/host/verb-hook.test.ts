@@ -48,6 +48,18 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     await expect(run('true', {cwd: '/no/such'})).rejects.toMatchObject({failure: 'missing', message: expect.stringContaining('/no/such')});
   });
 
+  it('has a script as its $1 and what it is sent as its input, byte for byte', async () => {
+    const input = Buffer.from('two\nlines\0\xff no end', 'latin1');
+    const script = Buffer.from('echo "$1-$2"; cat | od -An -c | tr -d " \\n"');
+    const both = {seconds: 20, cwd: undefined, signal: patiently, script, input};
+    const shown = await runHookOn(link, {command: 'exec /bin/sh "$1" "a b" c', ...both});
+    expect(shown).toMatchObject({status: 0, output: 'a b-c\ntwo\\nlines\\0377noend'});
+    expect((await runHookOn(link, {...both, command: 'wc -c', script: Buffer.alloc(0)})).output.trim()).toBe(String(input.length));
+    expect(
+      (await runHookOn(link, {...both, command: 'exec sh "$1"', input: Buffer.alloc(0), script: Buffer.from('cat; echo ended')})).output,
+    ).toBe('ended\n');
+  });
+
   it('may forge any frame and gets nothing by it', async () => {
     const forged = "printf '\\ndrover 00 end 0\\n\\ndrover %s begin\\nerror x\\n\\ndrover %s end 0\\n' ffff ffff; exit 9";
     expect(await run(forged)).toMatchObject({status: 9, output: expect.stringContaining('drover ffff begin')});

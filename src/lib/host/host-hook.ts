@@ -26,14 +26,26 @@ export async function runHookOn(
     readonly root?: string;
     readonly app?: string;
     readonly maxBytes?: number;
+    /** Runs it as root by `sudo -n`, which never asks for a password. */
+    readonly sudo?: boolean;
+    /** A file that the command finds as `$1`. */
+    readonly script?: Buffer;
+    /** Its standard input; empty by default. */
+    readonly input?: Buffer;
     readonly signal: AbortSignal;
   },
 ): Promise<HookResult> {
-  const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, signal} = hook;
+  const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, sudo, script, input, signal} = hook;
+  const line = Buffer.from(`${command}\n`);
+  const hasParts = script !== undefined || input !== undefined;
   const body = await callVerb(link, {
     verb: 'hook',
-    values: {root, app, ...fence, event, from, to, cwd, seconds, max: maxBytes},
-    payload: `${command}\n`,
+    values: {
+      ...{root, app, ...fence, event, from, to, cwd, seconds, max: maxBytes},
+      ...(sudo === true ? {kind: 'sudo'} : {}),
+      ...(hasParts ? {bytes: line.length, offset: line.length + (script?.length ?? 0)} : {}),
+    },
+    payload: Buffer.concat([line, script ?? Buffer.alloc(0), input ?? Buffer.alloc(0)]),
     signal,
     idleTimeoutMs: (seconds + 15) * 1000,
     totalTimeoutMs: (seconds + 15) * 1000,

@@ -1,6 +1,9 @@
 import {homedir} from 'node:os';
 import path from 'node:path';
 import {DroverError, type Problem} from '../errors/drover-error.js';
+import {isAnsible, readAnsibleData} from './ansible-data.js';
+import {toInventory} from './ansible-fleet.js';
+import {isIni, readAnsibleIni} from './ansible-ini.js';
 import type {Host, HostName, Inventory, RoleName, SiloName, SshSettings} from './host.js';
 import {parseHostName} from './host-name.js';
 import {inspectIdentity} from './identity-file.js';
@@ -135,13 +138,18 @@ async function readInventoryText(
 }
 
 /**
- * Reads the inventory: YAML, JSON, or a program that prints the same as JSON. Hosts come in the order of the file. Throws `not-found`, or
- * `invalid-file` with every problem and its place; aborts with the signal's reason.
+ * Reads the inventory: YAML, JSON, or a program that prints the same as JSON; or what Ansible reads: INI, YAML, or what its `--list` prints.
+ * Hosts come in the order of the file. Throws `not-found`, or `invalid-file` with every problem and its place; aborts with the signal's reason.
  */
 export async function loadInventory(file: string, options: InventoryOptions): Promise<Inventory> {
   const {text, shown, format} = await readInventoryText(file, options);
   const whenEmpty = {message: `inventory ${shown} is empty`, fix: 'it needs at least one host'};
-  const source = readSource(text, {file: shown, format, whenEmpty});
+  const isData = ['.yml', '.yaml', '.json'].includes(path.extname(file).toLowerCase());
+  const source = readSource(text, {
+    ...{file: shown, format, whenEmpty},
+    ...(!isData && isIni(text) ? {read: (written) => toInventory(readAnsibleIni(written))} : {}),
+    reshape: (root) => (isAnsible(root) ? toInventory(readAnsibleData(root)) : {root, faults: []}),
+  });
   const input = parseInventory(source);
   const resolve = (wanted: string): string => resolveFile(wanted, path.dirname(path.resolve(file)), options.home ?? homedir());
   throwProblems(await findUnusableIdentities(source, input, resolve));

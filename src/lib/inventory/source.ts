@@ -1,6 +1,6 @@
 import {DroverError, type Problem} from '../errors/drover-error.js';
 import {readJson} from './json-source.js';
-import {checkNode, findKeyOffset, findNode, type SourceNode, type SourcePath, toData} from './source-node.js';
+import {checkNode, findKeyOffset, findNode, type SourceFault, type SourceNode, type SourcePath, toData} from './source-node.js';
 import {readYaml} from './yaml-source.js';
 
 const maxProblems = 20;
@@ -74,13 +74,28 @@ function makeSource(
   };
 }
 
-/**
- * Reads YAML or JSON. `file` is the name shown in problems. Throws `invalid-file` with every fault when the text cannot be read or
- * holds nothing; `emptyMessage` and `emptyFix` say what should have been there.
- */
+interface ReadText {
+  /** None when the text is empty or cannot be read. */
+  readonly root?: SourceNode;
+  readonly faults: readonly SourceFault[];
+}
+
+export interface SourceForm {
+  /** The name shown in problems. */
+  readonly file: string;
+  readonly format: 'yaml' | 'json';
+  /** What should have been there. */
+  readonly whenEmpty: {readonly message: string; readonly fix: string};
+  /** Reads text that is neither YAML nor JSON. */
+  readonly read?: (text: string) => ReadText;
+  /** Gives what was read another shape, its places kept. */
+  readonly reshape?: (root: SourceNode) => ReadText;
+}
+
+/** Reads YAML or JSON. Throws `invalid-file` with every fault when the text cannot be read or holds nothing. */
 export function readSource(
   text: string,
-  {file, format, whenEmpty}: {file: string; format: 'yaml' | 'json'; whenEmpty: {message: string; fix: string}},
+  {file, format, whenEmpty, read = format === 'json' ? readJson : readYaml, reshape}: SourceForm,
 ): Source {
   const findPlace = indexLines(text);
   const makeProblem = (offset: number, message: string, fix?: string): Problem => ({
@@ -95,8 +110,9 @@ export function readSource(
     return `${line}:${column}`;
   };
   const isBlank = text.trim() === '';
-  const {root, faults} = isBlank ? {root: undefined, faults: []} : format === 'json' ? readJson(text) : readYaml(text);
-  const allFaults = [...faults, ...(root ? checkNode(root, locate) : [])];
+  const {root: written, faults} = isBlank ? {root: undefined, faults: []} : read(text);
+  const {root, faults: unfit} = written !== undefined && reshape !== undefined ? reshape(written) : {root: written, faults: []};
+  const allFaults = [...faults, ...(written ? checkNode(written, locate) : []), ...unfit];
   const problems = allFaults.map(({offset, message, fix}) => makeProblem(offset, message, fix));
   if (root && !(root.kind === 'scalar' && root.value === null)) return makeSource(root, problems, makeProblem);
   throwProblems(problems);

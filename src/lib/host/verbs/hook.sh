@@ -2,7 +2,16 @@
 # `hook-status N`. It runs in its own session, so that the deadline ends everything it started.
 work=$(mktemp -d "${TMPDIR:-/tmp}/drover.XXXXXX") || fail 18 "cannot write to ${TMPDIR:-/tmp}"
 trap 'status=$?; trap "" EXIT; rm -rf "$work"; printf "\ndrover %s end %s\n" "$nonce" "$status"' EXIT
-cat >"$work/command" && mkfifo "$work/out" || fail 18 "cannot write to $work"
+cat >"$work/command" && mkfifo "$work/out" && true >"$work/input" || fail 18 "cannot write to $work"
+if [ -n "$bytes" ]; then
+  # What was sent is one behind the other: so many bytes of command, then a script, its $1, and from the offset on its standard input.
+  mv "$work/command" "$work/all" && head -c "$bytes" "$work/all" >"$work/command" && head -c "$offset" "$work/all" >"$work/start" &&
+    tail -c "+$((bytes + 1))" "$work/start" >"$work/script" && tail -c "+$((offset + 1))" "$work/all" >"$work/input" ||
+    fail 18 "cannot write to $work"
+  rm -f "$work/all" "$work/start"
+fi
+as=
+[ "$kind" != sudo ] || as='sudo -n --'
 if [ -n "$epoch" ]; then
   open_state
   enter
@@ -41,17 +50,26 @@ command exec 6<&-
   unset LC_ALL
   [ -z "$outer_locale" ] || export LC_ALL="$outer_locale"
   if command -v setsid >/dev/null 2>&1; then
-    exec setsid /bin/sh "$work/command"
+    # shellcheck disable=SC2086 # as: words
+    exec setsid $as /bin/sh "$work/command" ${bytes:+"$work/script"}
   fi
-  exec /bin/sh "$work/command"
-) </dev/null >"$work/out" 2>&1 7>&- &
+  # shellcheck disable=SC2086 # as: words
+  exec $as /bin/sh "$work/command" ${bytes:+"$work/script"}
+) <"$work/input" >"$work/out" 2>&1 7>&- &
 child=$!
+
+# end_process SIGNAL PROCESS: what was begun as root is ended as root.
+end_process() {
+  kill "$1" "$2" 2>/dev/null && return
+  # shellcheck disable=SC2086,SC2016 # as: words
+  [ -n "$as" ] && $as /bin/sh -c 'kill "$@"' kill "$1" "$2" 2>/dev/null
+}
 
 # end_session SIGNAL: the command's group, and whatever else of its session has a group of its own.
 end_session() {
-  kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null
+  end_process "-$1" "-$child" || end_process "-$1" "$child"
   cat /proc/[0-9]*/stat 2>/dev/null | awk -v session="$child" '{pid = $1; sub(/^.*\) /, ""); if ($4 == session) print pid}' | while read -r member; do
-    kill "-$1" "$member" 2>/dev/null
+    end_process "-$1" "$member"
   done
 }
 (
