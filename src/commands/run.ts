@@ -8,12 +8,15 @@ export default class Run extends BaseCommand {
   static override summary = 'Run one shell command on hosts; identical output is folded';
   static override description =
     `The words after -- are joined and run by /bin/sh in the login directory, in a session of their own that ends at the deadline. Nothing is
-ever run twice. Output is kept up to --max-output bytes a host.
+ever run twice. Output is kept up to --max-output bytes a host. Standard input of the command is empty, or what --stdin gives it.
+SIGUSR1 (kill -USR1) shows who is pending, and for how long.
 
 Exit status: 0 the command succeeded everywhere; 6 no host was reached; 8 it failed somewhere.`;
   static override examples = [
     'drover run --all -- uptime',
     'drover run --silo eu --timeout 10s -- "df -h / | tail -1"',
+    'drover run --role web --canary 1 --script tools/rotate-logs.py -- --keep 7',
+    'drover run --all --sudo --stdin -- tee /etc/motd < motd',
     'drover run --hosts "web[01-12]" --json -- cat /etc/os-release',
   ];
   static override strict = false;
@@ -30,7 +33,31 @@ Exit status: 0 the command succeeded everywhere; 6 no host was reached; 8 it fai
       max: 16_777_216,
       helpGroup: 'OUTPUT',
     }),
-    labels: Flags.boolean({description: 'one line per line of output, the host before it, as it lands', helpGroup: 'OUTPUT'}),
+    sudo: Flags.boolean({description: 'as root, by sudo -n, which never asks for a password', helpGroup: 'COMMAND'}),
+    script: Flags.string({
+      description: 'send this file and run it, by the interpreter of its first line; words after -- are its arguments',
+      helpValue: 'FILE',
+      helpGroup: 'COMMAND',
+    }),
+    stdin: Flags.boolean({description: 'read standard input to its end and give it to every host', helpGroup: 'COMMAND'}),
+    canary: boundedInteger({
+      description: 'so many hosts first; the others only when it succeeded there',
+      min: 1,
+      max: 100_000,
+      helpGroup: 'RUN',
+    }),
+    budget: boundedInteger({
+      description: 'begin no further host once more than so many failed; by default all are tried',
+      min: 0,
+      max: 100_000,
+      helpGroup: 'RUN',
+    }),
+    'out-dir': Flags.string({
+      description: 'write the output of each host to FOLDER/HOST.out, and why it failed to FOLDER/HOST.failed',
+      helpValue: 'FOLDER',
+      helpGroup: 'OUTPUT',
+    }),
+    labels: Flags.boolean({description: 'one line per line of output, the host before it, as hosts end', helpGroup: 'OUTPUT'}),
   };
 
   protected async execute(): Promise<Answer> {

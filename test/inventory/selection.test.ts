@@ -167,4 +167,28 @@ describe('matchesWildcard()', () => {
       {numRuns: 2000},
     );
   });
+
+  it('picks by chance, each host as often as any other, and keeps the order', () => {
+    const times = new Map<string, number>();
+    let seed = 1;
+    const random = (): number => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    for (let round = 0; round < 6000; round++) {
+      const picked = names({all: true, pick: 2, random});
+      expect(picked).toHaveLength(2);
+      expect(inventory.hosts.map(({name}) => name as string).filter((name) => picked.includes(name))).toEqual(picked);
+      for (const name of picked) times.set(name, (times.get(name) ?? 0) + 1);
+    }
+    for (const {name} of inventory.hosts) expect(times.get(name)).toBeGreaterThan(1800);
+    expect(names({all: true, pick: 99})).toHaveLength(inventory.hosts.length);
+    expect(refusal({all: true, pick: 1, limit: 1})).toBe('error[selection]: use --pick or --limit, not both; remove one of them');
+  });
+
+  it('takes the names of a run for nothing but names', () => {
+    expect(names({names: ['lb1', 'web02'], role: ['web']})).toEqual(['web02']);
+    expect(refusal({names: ['gone1']})).toContain('error[selection]: --hosts-from "gone1" matches no host');
+    expect(refusal({names: ['web01'], all: true})).toBe('error[selection]: use --all or --hosts-from, not both; remove one of them');
+  });
 });

@@ -13,6 +13,7 @@ import {readPinFlag} from './pin-flags.js';
 import {choosePlan, holdsMs, type PlanFileFlags, refuseBeside} from './plan-file-flags.js';
 import type {ReadPlan} from './read-plan-file.js';
 import {chooseAppOfPlan, chooseHostsOfPlan, reviewPlan} from './review-plan.js';
+import {quoteWord} from './shell-word.js';
 import {readSkips} from './skip-flags.js';
 import {readTimeFlags} from './time-flags.js';
 import {adjustApp, type TransferFlags} from './transfer-flags.js';
@@ -141,11 +142,6 @@ function readEmergency(app: App, flags: DeployFlags, argv: readonly string[]): b
   if (flags.reason.trim() === '')
     throw new DroverError({code: 'refused', message: '--without-approval wants a reason for the record', fix: 'add --reason "…"'});
   return true;
-}
-
-/** A word as a shell takes it. */
-function quoteWord(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 async function readFile(

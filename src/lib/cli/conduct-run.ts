@@ -16,11 +16,13 @@ import {endRun, exitOf, type RunEnd} from '../operations/run-end.js';
 import type {World} from '../operations/world.js';
 import {openReporter} from '../report/choose-reporter.js';
 import {summarizeModel} from '../report/json-summary.js';
+import {describePending} from '../report/pending-text.js';
 import {createModelSink, type RunModel} from '../report/run-model.js';
 import {renderSummary} from '../report/summary.js';
 import type {Answer} from './answer.js';
 import {HeldSink} from './held-sink.js';
 import {type Interrupt, listenForInterrupt} from './interrupt.js';
+import {refuseShrunken, rememberSize} from './inventory-size.js';
 import {PlanOnly} from './plan-only.js';
 import {shareRun} from './shared-history.js';
 import {runtimeDirectory, stateDirectory} from './state-directory.js';
@@ -32,6 +34,7 @@ export interface RunFlags {
   readonly quiet: boolean;
   readonly reason: string;
   readonly json?: boolean | undefined;
+  readonly 'inventory-changed'?: boolean | undefined;
   readonly 'dry-run'?: boolean | undefined;
   readonly 'plan-only'?: boolean | undefined;
   readonly 'plan-out'?: string | undefined;
@@ -85,12 +88,16 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     !dry &&
     flags['plan-only'] !== true &&
     flags['plan-out'] === undefined;
+  if (recorded && flags['inventory-changed'] !== true) await refuseShrunken(inventory, stateDir);
   const run = createRunId({now: Date.now, random: Math.random});
-  const interrupt = listenForInterrupt((line) => process.stderr.write(`\n${line}\n`));
+  const model = createModelSink();
+  const interrupt = listenForInterrupt(
+    (line) => process.stderr.write(`\n${line}\n`),
+    () => describePending(model.model, Date.now()),
+  );
   const mode = flags.quiet || flags.events === '-' ? 'silent' : terminal.mode;
   const columns = (): number => process.stderr.columns || 80;
   const reporter = new HeldSink(await openReporter({mode, stream: process.stderr, colour: terminal.errColour, columns, now: Date.now}));
-  const model = createModelSink();
   const ndjson =
     flags.events === undefined
       ? {}
@@ -107,6 +114,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     random: Math.random,
     ...ndjson,
   });
+  if (recorded) await rememberSize(inventory, stateDir);
   const real = createLinkOpener({env, runtimeDirectory: runtimeDirectory(env)});
   const links = dry ? createPrintingOpener(real, (line) => process.stdout.write(`${printable(line)}\n`)) : real;
   const world: World = {

@@ -20,6 +20,8 @@ export async function conductStatus(
     flags.silo !== undefined ||
     flags.role !== undefined ||
     flags.limit !== undefined ||
+    flags.pick !== undefined ||
+    flags['hosts-from'] !== undefined ||
     flags.exclude !== undefined;
   const selections = apps.map((app) => ({app, hosts: selects ? chooseHosts(inventory, flags, app) : hostsOfApp(inventory, app)}));
   let status: readonly AppStatus[] | undefined;

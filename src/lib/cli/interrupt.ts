@@ -11,8 +11,8 @@ export interface Interrupt {
   dispose(): void;
 }
 
-/** Listens until disposed. `say` tells the person what their Ctrl-C does. */
-export function listenForInterrupt(say: (line: string) => void): Interrupt {
+/** Listens until disposed. `say` tells the person what their Ctrl-C does, and to SIGUSR1 who is `pending`. */
+export function listenForInterrupt(say: (line: string) => void, pending?: () => readonly string[]): Interrupt {
   const first = new AbortController();
   const second = new AbortController();
   // Every host listens to both; Node would call more than ten of them a leak, in the middle of the run.
@@ -28,8 +28,10 @@ export function listenForInterrupt(say: (line: string) => void): Interrupt {
       second.abort();
     }
   };
+  const onQuestion = (): void => say(pending?.().join('\n') ?? '');
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  if (pending !== undefined) process.on('SIGUSR1', onQuestion);
   return {
     interrupted: first.signal,
     abandoned: second.signal,
@@ -37,6 +39,7 @@ export function listenForInterrupt(say: (line: string) => void): Interrupt {
     dispose() {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
+      process.off('SIGUSR1', onQuestion);
     },
   };
 }

@@ -26,7 +26,13 @@ export async function describeHosts(
 }
 
 function selectsHosts(flags: SelectionFlags): boolean {
-  return flags.hosts !== undefined || flags.silo !== undefined || flags.role !== undefined || flags.exclude !== undefined;
+  return (
+    flags.hosts !== undefined ||
+    flags['hosts-from'] !== undefined ||
+    flags.silo !== undefined ||
+    flags.role !== undefined ||
+    flags.exclude !== undefined
+  );
 }
 
 /** `drover hosts`: what the inventory resolves to; without a selection, all of it. */

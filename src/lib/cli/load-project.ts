@@ -68,13 +68,16 @@ export interface SelectionFlags {
   readonly role?: readonly string[] | undefined;
   readonly exclude?: string | undefined;
   readonly limit?: number | undefined;
+  readonly pick?: number | undefined;
+  /** The hosts of a run, as `--hosts-from` read them. */
+  readonly 'hosts-from'?: readonly string[] | undefined;
   readonly all: boolean;
 }
 
 /** The hosts that flags name, within the app's own. */
 export function chooseHosts(inventory: Inventory, flags: SelectionFlags, app?: App): readonly Host[] {
-  const {hosts, silo, role, exclude, limit, all} = flags;
-  const request: SelectionRequest = {hosts, silo, role, exclude, limit, all, within: app?.hosts};
+  const {hosts, silo, role, exclude, limit, pick, all} = flags;
+  const request: SelectionRequest = {hosts, names: flags['hosts-from'], silo, role, exclude, limit, pick, all, within: app?.hosts};
   return selectHosts(inventory, request);
 }
 

@@ -17,7 +17,7 @@ export async function listHistory(limit: number, env: NodeJS.ProcessEnv, sharedB
   const own = stateDirectory(env);
   const project = sharedBy === undefined ? undefined : await loadProject(sharedBy, {signal: AbortSignal.timeout(60_000)});
   const folder = project === undefined ? own : await fetchRuns(project, own, limit, env);
-  const runs = [...(await listRuns(folder))].sort((a, b) => (a.run < b.run ? 1 : -1)).slice(0, limit);
+  const runs = (await listRuns(folder)).slice(0, limit);
   const terminal = inspectTerminal(env);
   const text = renderTable({
     columns: [

@@ -34,6 +34,14 @@ export const selectionFlags = {
   role: Flags.string({description: 'hosts with this role', multiple: true, helpGroup: 'SELECTION'}),
   exclude: Flags.string({description: 'leave these hosts out', helpGroup: 'SELECTION'}),
   limit: boundedInteger({description: 'at most this many hosts', min: 1, max: 100_000, helpGroup: 'SELECTION'}),
+  pick: boundedInteger({description: 'this many of them, by chance', min: 1, max: 100_000, helpGroup: 'SELECTION'}),
+  'hosts-from': Flags.custom<readonly string[]>({
+    parse: async (text) => (await import('./hosts-of-run.js')).readHostsOfRun(text, process.env),
+  })({
+    description: 'the hosts of a recorded run; RUN:failed those that did not end well, RUN:done the others',
+    helpValue: 'RUN',
+    helpGroup: 'SELECTION',
+  }),
   all: Flags.boolean({description: 'all hosts', helpGroup: 'SELECTION'}),
 };
 
@@ -49,6 +57,10 @@ export const fanOutFlags = {
   events: Flags.string({description: 'write every event as NDJSON to this file, or - for standard output', helpGroup: 'RUN'}),
   quiet: Flags.boolean({char: 'q', description: 'no progress on standard error', helpGroup: 'RUN'}),
   reason: Flags.string({description: 'why, for the lease and the record', default: '', helpGroup: 'RUN'}),
+  'inventory-changed': Flags.boolean({
+    description: 'the inventory may have lost more than half of its hosts since the last run',
+    helpGroup: 'PROJECT',
+  }),
 };
 
 export const dryRunFlags = {

@@ -200,7 +200,7 @@ export async function listRuns(stateDir: string): Promise<readonly RunEntry[]> {
     });
   });
   const entries: RunEntry[] = [];
-  for (const run of names.filter(isRunId).sort().reverse()) {
+  for (const run of names.filter(isRunId)) {
     const file = locateJournal(stateDir, run);
     const {first, plan, last} = await readEnds(file).catch(() => ({first: undefined, plan: undefined, last: undefined}));
     entries.push({
@@ -211,7 +211,9 @@ export async function listRuns(stateDir: string): Promise<readonly RunEntry[]> {
       ...(last?.kind === 'run-ended' ? {ended: last} : {}),
     });
   }
-  return entries;
+  // An id tells whole seconds.
+  const moment = ({run, started}: RunEntry): string => `${run.slice(0, 15)} ${started?.at ?? ''} ${run}`;
+  return entries.sort((one, other) => (moment(one) < moment(other) ? 1 : -1));
 }
 
 /** The run that `text` names: a whole id, its last four characters, or `latest`. Throws `not-found` or `usage`. */

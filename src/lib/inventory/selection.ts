@@ -8,6 +8,8 @@ import {hasWildcard, matchesWildcard} from './wildcard.js';
 export interface SelectionRequest {
   /** Expression of `--hosts`. */
   readonly hosts?: string | undefined;
+  /** Names that something else than a person gave: the hosts of a run. */
+  readonly names?: readonly string[] | undefined;
   /** Silo names or wildcards of `--silo`, several added up. */
   readonly silo?: readonly string[] | undefined;
   /** As `silo`, for roles. */
@@ -16,6 +18,10 @@ export interface SelectionRequest {
   readonly exclude?: string | undefined;
   /** At most this many hosts, the first of the inventory. */
   readonly limit?: number | undefined;
+  /** This many of them, by chance. */
+  readonly pick?: number | undefined;
+  /** In [0, 1), for `pick`. */
+  readonly random?: () => number;
   readonly all?: boolean | undefined;
   /** The app's own `hosts`: nothing outside it is ever selected. */
   readonly within?: string | undefined;
@@ -85,23 +91,30 @@ function matchGroups(inventory: Inventory, kind: 'role' | 'silo', wanted: readon
   return new Set(names.flatMap((name) => [...matchGroup(inventory.hosts, kind, name, `--${kind}`)]));
 }
 
-function checkRequest({hosts, silo = [], role = [], limit, all = false}: SelectionRequest): void {
-  const given = [hosts === undefined ? [] : ['--hosts'], silo.length > 0 ? ['--silo'] : [], role.length > 0 ? ['--role'] : []].flat();
+function checkRequest({hosts, names, silo = [], role = [], limit, pick, all = false}: SelectionRequest): void {
+  const given = [
+    hosts === undefined ? [] : ['--hosts'],
+    names === undefined ? [] : ['--hosts-from'],
+    silo.length > 0 ? ['--silo'] : [],
+    role.length > 0 ? ['--role'] : [],
+  ].flat();
   if (!all && given.length === 0) refuse('no hosts selected', 'name them with --hosts/--silo, or write --all');
   if (all && given.length > 0) refuse(`use --all or ${given[0]}, not both`, 'remove one of them');
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
     refuse(`--limit must be a whole number from 1, got ${limit}`, 'write, for example, --limit 1');
+  if (pick !== undefined && limit !== undefined) refuse('use --pick or --limit, not both', 'remove one of them');
 }
 
 /**
- * The hosts a command is about, in inventory order, at least one. `hosts`, `silo` and `role` narrow each other, `within` narrows them all,
- * then `exclude` takes away and `limit` cuts. Nothing selected, nothing matched and nothing left are refused with `selection`, never read as all.
+ * The hosts a command is about, in inventory order, at least one. `hosts`, `names`, `silo` and `role` narrow each other, `within` narrows
+ * them all, then `exclude` takes away and `limit` or `pick` cuts. Nothing selected, nothing matched and nothing left are refused with `selection`, never read as all.
  */
 export function selectHosts(inventory: Inventory, request: SelectionRequest): Host[] {
   checkRequest(request);
-  const {hosts, silo = [], role = [], exclude, limit, within} = request;
+  const {hosts, names, silo = [], role = [], exclude, limit, pick, random = Math.random, within} = request;
   const filters = [
     ...(hosts === undefined ? [] : [new Set(matchExpression(inventory, hosts, '--hosts'))]),
+    ...(names === undefined ? [] : [matchHosts(inventory.hosts, names, '--hosts-from')]),
     ...(silo.length === 0 ? [] : [matchGroups(inventory, 'silo', silo)]),
     ...(role.length === 0 ? [] : [matchGroups(inventory, 'role', role)]),
   ];
@@ -118,5 +131,15 @@ export function selectHosts(inventory: Inventory, request: SelectionRequest): Ho
   const excluded = exclude === undefined ? undefined : new Set(matchExpression(inventory, exclude, '--exclude'));
   const left = excluded ? carried.filter((host) => !excluded.has(host)) : carried;
   if (left.length === 0) refuse(`--exclude ${JSON.stringify(exclude)} leaves no host`, 'exclude fewer');
-  return left.slice(0, limit);
+  return pick === undefined ? left.slice(0, limit) : pickHosts(left, pick, random);
+}
+
+/** Every choice of so many is as likely as every other; the order stays. */
+function pickHosts(hosts: readonly Host[], count: number, random: () => number): Host[] {
+  let wanted = count;
+  return hosts.filter((_host, index) => {
+    const isPicked = random() * (hosts.length - index) < wanted;
+    if (isPicked) wanted -= 1;
+    return isPicked;
+  });
 }

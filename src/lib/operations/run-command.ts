@@ -1,4 +1,5 @@
-import {fanOut} from '../fanout/fan-out.js';
+import type {ErrorCode} from '../errors/codes.js';
+import {fanOut, type Outcome} from '../fanout/fan-out.js';
 import {runHookOn} from '../host/host-hook.js';
 import type {Host} from '../inventory/host.js';
 import {useLink} from './on-host.js';
@@ -13,23 +14,37 @@ export interface CommandResult {
   readonly status?: number;
   /** How it ended when not well, in a few words. */
   readonly failure?: string;
+  /** Why it was not reached. */
+  readonly code?: ErrorCode;
+  /** It was never begun there. */
+  readonly skipped?: true;
+}
+
+/** A command, and how it is spread over the hosts. */
+export interface CommandOptions {
+  readonly command: string;
+  readonly hosts: readonly Host[];
+  readonly timeoutSeconds: number;
+  readonly maxBytes: number;
+  /** By `sudo -n`. */
+  readonly sudo?: boolean;
+  /** A file that the command finds as `$1`. */
+  readonly script?: Buffer;
+  /** Standard input on every host. */
+  readonly input?: Buffer;
+  /** So many hosts first; the others only when it succeeded on all of them. 0: all at once. */
+  readonly canary?: number;
+  /** No further host is begun once more than so many failed. */
+  readonly budget?: number;
+  readonly onResult: (result: CommandResult) => void;
 }
 
 /**
  * One shell command on many hosts. It is never run twice: a connection that was lost after the command began is `lost`, not tried again.
- * Ends `refused` with status 8 when any host failed, 6 when none was reached.
+ * Ends `needs-attention` when any host failed or was not begun, `refused` with its code when none was reached.
  */
-export async function runCommand(
-  world: World,
-  options: {
-    readonly command: string;
-    readonly hosts: readonly Host[];
-    readonly timeoutSeconds: number;
-    readonly maxBytes: number;
-    readonly onResult: (result: CommandResult) => void;
-  },
-): Promise<{results: readonly CommandResult[]; end: RunEnd}> {
-  const {command, hosts, timeoutSeconds, maxBytes, onResult} = options;
+export async function runCommand(world: World, options: CommandOptions): Promise<{results: readonly CommandResult[]; end: RunEnd}> {
+  const {hosts, canary = 0, budget = Number.POSITIVE_INFINITY, onResult} = options;
   const startedMs = world.now();
   await world.emit({
     kind: 'run-started',
@@ -39,58 +54,74 @@ export async function runCommand(
     ...(world.reason === '' ? {} : {reason: world.reason}),
   });
   const results: CommandResult[] = [];
-  const outcomes = await fanOut(
-    hosts,
-    async (host): Promise<CommandResult> => {
-      const begun = world.now();
-      await world.emit({kind: 'step-started', host: host.name, step: 'command'});
-      const result = await useLink(world, host, (link) =>
-        runHookOn(link, {command, seconds: timeoutSeconds, cwd: undefined, maxBytes, signal: world.signal}),
-      );
-      const late = result.lateAfterSeconds;
-      const failure = late !== undefined ? `not done after ${late} s` : result.status === 0 ? undefined : `exit ${result.status}`;
-      await world.emit({
-        kind: 'step-ended',
-        host: host.name,
-        step: 'command',
-        outcome: failure === undefined ? 'done' : 'failed',
-        ms: world.now() - begun,
-        ...(failure === undefined ? {} : {detail: failure}),
-      });
-      return {host: host.name, output: result.output, status: result.status, ...(failure === undefined ? {} : {failure})};
-    },
-    {
+  const enough = new AbortController();
+  const begin = async (some: readonly Host[]): Promise<void> => {
+    await fanOut(some, (host) => runOn(world, host, options), {
       concurrency: world.concurrency,
       random: world.random,
       signal: world.signal,
-      drain: world.interrupted,
+      drain: AbortSignal.any([world.interrupted, enough.signal]),
       retry: {attempts: 1, firstDelayMs: 0, maxDelayMs: 0},
       onOutcome: async (outcome) => {
-        const result =
-          outcome.kind === 'done'
-            ? outcome.value
-            : {host: outcome.item.name, output: '', failure: outcome.kind === 'failed' ? outcome.problem.message : outcome.kind};
+        const result = readOutcome(outcome, enough.signal);
         results.push(result);
         onResult(result);
-        const ended = outcome.kind === 'done' ? (result.failure === undefined ? 'done' : 'failed') : outcome.kind;
+        if (results.filter(hasFailed).length > budget) enough.abort('the budget is spent');
         await world.emit({
           kind: 'host-ended',
           host: result.host,
-          outcome: ended,
+          outcome: outcome.kind === 'done' && result.failure !== undefined ? 'failed' : outcome.kind,
           ...(result.failure === undefined ? {} : {why: result.failure}),
         });
       },
-    },
-  );
+    });
+  };
+  await begin(hosts.slice(0, canary));
+  if (results.some(hasFailed)) enough.abort('the first hosts failed');
+  await begin(hosts.slice(canary));
   const order = new Map(hosts.map((host, index) => [host.name as string, index]));
   results.sort((a, b) => (order.get(a.host) ?? 0) - (order.get(b.host) ?? 0));
   if (world.interrupted.aborted) return {results, end: await endRun(world, startedMs, 'interrupted')};
-  const unreached = outcomes.filter((outcome) => outcome.kind === 'failed');
-  const first = unreached[0];
-  if (first?.kind === 'failed' && unreached.length === hosts.length)
-    return {results, end: await endRun(world, startedMs, 'refused', {code: first.problem.code})};
-  return {
-    results,
-    end: await endRun(world, startedMs, results.every((result) => result.failure === undefined) ? 'converged' : 'needs-attention'),
-  };
+  const [unreached] = results;
+  if (unreached?.code !== undefined && results.every(({code, skipped}) => code !== undefined || skipped === true))
+    return {results, end: await endRun(world, startedMs, 'refused', {code: unreached.code})};
+  const outcome = results.every(({failure}) => failure === undefined) ? 'converged' : 'needs-attention';
+  return {results, end: await endRun(world, startedMs, outcome)};
+}
+
+function hasFailed({failure, skipped}: CommandResult): boolean {
+  return failure !== undefined && skipped !== true;
+}
+
+function readOutcome(outcome: Outcome<Host, CommandResult>, enough: AbortSignal): CommandResult {
+  if (outcome.kind === 'done') return outcome.value;
+  const nothing = {host: outcome.item.name, output: ''};
+  if (outcome.kind === 'failed') return {...nothing, failure: outcome.problem.message, code: outcome.problem.code};
+  if (outcome.kind === 'interrupted') return {...nothing, failure: 'interrupted'};
+  return {...nothing, failure: enough.aborted ? `not begun: ${enough.reason}` : 'not begun', skipped: true};
+}
+
+async function runOn(world: World, host: Host, options: CommandOptions): Promise<CommandResult> {
+  const {command, timeoutSeconds, maxBytes, sudo, script, input} = options;
+  const begun = world.now();
+  await world.emit({kind: 'step-started', host: host.name, step: 'command'});
+  const result = await useLink(world, host, (link) =>
+    runHookOn(link, {
+      ...{command, seconds: timeoutSeconds, cwd: undefined, maxBytes, signal: world.signal},
+      ...(sudo === undefined ? {} : {sudo}),
+      ...(script === undefined ? {} : {script}),
+      ...(input === undefined ? {} : {input}),
+    }),
+  );
+  const late = result.lateAfterSeconds;
+  const failure = late !== undefined ? `not done after ${late} s` : result.status === 0 ? undefined : `exit ${result.status}`;
+  await world.emit({
+    kind: 'step-ended',
+    host: host.name,
+    step: 'command',
+    outcome: failure === undefined ? 'done' : 'failed',
+    ms: world.now() - begun,
+    ...(failure === undefined ? {} : {detail: failure}),
+  });
+  return {host: host.name, output: result.output, status: result.status, ...(failure === undefined ? {} : {failure})};
 }

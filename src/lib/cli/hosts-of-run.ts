@@ -1,0 +1,26 @@
+import {DroverError} from '../errors/drover-error.js';
+import {readRun, resolveRun} from '../events/journal.js';
+import {judgeHost} from '../report/host-ending.js';
+import {foldEvents} from '../report/run-model.js';
+import {stateDirectory} from './state-directory.js';
+
+const fine: ReadonlySet<string> = new Set(['done', 'unchanged']);
+
+/**
+ * The hosts of a recorded run: `RUN` all of them, `RUN:failed` those that did not end well (also those that it never came to), `RUN:done` the others.
+ * RUN as `drover report` takes it. Throws `usage`, `not-found`, `selection`.
+ */
+export async function readHostsOfRun(text: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const [, words = '', which] = /^([^:]*)(?::(.*))?$/.exec(text) ?? [];
+  if (which !== undefined && which !== 'failed' && which !== 'done') {
+    const message = `--hosts-from ${JSON.stringify(text)} does not say which hosts`;
+    throw new DroverError({code: 'usage', message, fix: `write ${words}, ${words}:failed or ${words}:done`});
+  }
+  const stateDir = stateDirectory(env);
+  const run = await resolveRun(stateDir, words);
+  const {hosts} = foldEvents((await readRun(stateDir, run)).events);
+  const wanted = [...hosts.values()].filter((host) => which === undefined || fine.has(judgeHost(host).outcome) === (which === 'done'));
+  if (wanted.length > 0) return wanted.map(({host}) => host);
+  const message = `run ${run} has no ${which === undefined ? 'hosts' : `host that is ${which}`}`;
+  throw new DroverError({code: 'selection', message, fix: `see it: drover report ${run}`});
+}

@@ -1,0 +1,108 @@
+import {spawn} from 'node:child_process';
+import {chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {program, runDrover} from './drover.js';
+
+/** Hosts that are this machine: what is asked of them is real, only the network is not. */
+describe('drover run', {timeout: 120_000}, () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'drover-run-'));
+    const hosts = ['web1', 'web2', 'web3', 'web4', 'web5', 'web6'].map((name) => `  ${name}: {link: local}\n`);
+    await writeFile(path.join(dir, 'inventory.yml'), `hosts:\n${hosts.join('')}`);
+    // A sudo that shows how it was asked, whether this machine has one or not.
+    await mkdir(path.join(dir, 'bin'));
+    await writeFile(path.join(dir, 'bin', 'sudo'), '#!/bin/sh\n[ "$1 $2" = "-n --" ] || exit 9\nshift 2\nAS=root exec "$@"\n');
+    await chmod(path.join(dir, 'bin', 'sudo'), 0o755);
+  });
+  afterAll(() => rm(dir, {recursive: true, force: true}));
+
+  const env = (): Record<string, string> => ({PATH: `${path.join(dir, 'bin')}:${process.env.PATH ?? ''}`});
+  const drover = (words: readonly string[], stdin?: string) =>
+    runDrover(['run', '-i', 'inventory.yml', ...words], {
+      cwd: dir,
+      env: env(),
+      ...(stdin === undefined ? {} : {stdin: Buffer.from(stdin)}),
+    });
+
+  it('sends a script with its arguments and standard input to every host, as root where that is asked', async () => {
+    await writeFile(path.join(dir, 'count.sh'), '#!/bin/sh -e\necho "$# $2 $AS."; wc -l\n');
+    const words = ['--hosts', 'web[1-3]', '--sudo', '--script', 'count.sh', '--stdin', '--', '-n', "it's *"];
+    const {status, stdout, stderr} = await drover(words, 'one\ntwo\n');
+    expect({status, stderr}).toEqual({status: 0, stderr: expect.any(String) as string});
+    expect(stdout).toMatch(/^--- web\[1-3\] \(3\)\n2 it's \* root\.\n *2\n$/);
+    expect((await drover(['--hosts', 'web1', '--', 'cat; echo "as $AS."'])).stdout).toBe('--- web1 (1)\nas .\n');
+  });
+
+  it('tries the first hosts alone, stops at the budget, and says who was never asked', async () => {
+    const canary = await drover(['--all', '--canary', '2', '--json', '--', 'exit 3']);
+    expect(canary.status).toBe(8);
+    const hosts = (JSON.parse(canary.stdout) as {hosts: {host: string; failure: string}[]}).hosts;
+    expect(hosts.map(({host, failure}) => `${host} ${failure}`)).toEqual([
+      'web1 exit 3',
+      'web2 exit 3',
+      ...['web3', 'web4', 'web5', 'web6'].map((name) => `${name} not begun: the first hosts failed`),
+    ]);
+    const budget = await drover(['--all', '--budget', '1', '--concurrency', '1', '--', 'exit 3']);
+    expect(budget.stdout).toBe('--- web[3-6] (4) not begun: the budget is spent\n--- web[1-2] (2) exit 3\n');
+    expect((await drover(['--all', '--canary', '2', '--', 'echo fine'])).stdout).toBe('--- web[1-6] (6)\nfine\n');
+  });
+
+  it('writes a file per host, and asks the hosts of an earlier run that failed again', async () => {
+    const command = `if mkdir '${dir}/first' 2>/dev/null; then echo lost; exit 1; fi; echo found`;
+    const first = await drover(['--all', '--concurrency', '1', '--out-dir', 'out', '--', command]);
+    expect(first.status).toBe(8);
+    expect((await readdir(path.join(dir, 'out'))).sort()).toEqual(['web1.failed', ...[1, 2, 3, 4, 5, 6].map((n) => `web${n}.out`)]);
+    expect(await readFile(path.join(dir, 'out', 'web1.failed'), 'utf8')).toBe('exit 1\n');
+    expect(await readFile(path.join(dir, 'out', 'web1.out'), 'utf8')).toBe('lost\n');
+    expect((await drover(['--all', '--out-dir', 'out', '--', 'true'])).stderr).toMatch(/--out-dir out is not empty; name a new folder\n$/);
+    expect((await drover(['--hosts-from', 'latest:failed', '--', command])).stdout).toBe('--- web1 (1)\nfound\n');
+    expect((await drover(['--hosts-from', 'latest:failed', '--', 'true'])).stderr).toMatch(
+      /has no host that is failed; see it: drover report/,
+    );
+    const picked = await drover(['--hosts-from', 'latest', '--pick', '1', '--', 'echo one']);
+    expect(picked.stdout).toBe('--- web1 (1)\none\n');
+  });
+
+  it('XI22 asks when the inventory has lost more than half of its hosts', async () => {
+    await drover(['--hosts', 'web1', '--', 'true']);
+    const whole = await readFile(path.join(dir, 'inventory.yml'), 'utf8');
+    await writeFile(path.join(dir, 'inventory.yml'), 'hosts:\n  web1: {link: local}\n  web2: {link: local}\n');
+    const refused = await drover(['--all', '--', 'true']);
+    expect(refused.status).toBe(4);
+    expect(refused.stderr).toMatch(/inventory inventory.yml now has 2 hosts, last run had 6; pass --inventory-changed if that is right\n$/);
+    expect((await drover(['--all', '--inventory-changed', '--', 'true'])).status).toBe(0);
+    expect((await drover(['--all', '--', 'true'])).status).toBe(0);
+    await writeFile(path.join(dir, 'inventory.yml'), whole);
+  });
+
+  it('shows on SIGUSR1 who is pending', async () => {
+    const words = [
+      program,
+      'run',
+      '-i',
+      'inventory.yml',
+      '--hosts',
+      'web[1-2]',
+      '--',
+      `while [ ! -e '${dir}/go' ]; do sleep 0.1; done; echo gone`,
+    ];
+    const child = spawn(process.execPath, words, {cwd: dir, env: {...env(), HOME: dir}, stdio: ['ignore', 'pipe', 'pipe']});
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (piece) => (stdout += String(piece)));
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    for await (const piece of child.stderr) {
+      stderr += String(piece);
+      // Asked as often as it takes until both have begun.
+      if (/2 hosts at work/.test(stderr)) break;
+      if (/run-started|hosts|at work/.test(stderr)) child.kill('SIGUSR1');
+    }
+    await writeFile(path.join(dir, 'go'), '');
+    child.stderr.resume();
+    expect(await ended).toBe(0);
+    expect(stderr).toMatch(/2 hosts at work, 0 of 2 ended\n {2}command: web\[1-2\], for up to /);
+    expect(stdout).toBe('--- web[1-2] (2)\ngone\n');
+  });
+});
