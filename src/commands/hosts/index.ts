@@ -1,8 +1,8 @@
 import {Args, Flags} from '@oclif/core';
-import type {Answer} from '../lib/cli/answer.js';
-import {BaseCommand} from '../lib/cli/base-command.js';
-import {describeHosts} from '../lib/cli/list-hosts.js';
-import {projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
+import type {Answer} from '../../lib/cli/answer.js';
+import {BaseCommand} from '../../lib/cli/base-command.js';
+import {describeHosts} from '../../lib/cli/list-hosts.js';
+import {projectFlags, selectionFlags} from '../../lib/cli/shared-flags.js';
 
 export default class Hosts extends BaseCommand {
   static override summary = 'Show what the inventory resolves to';

@@ -1,0 +1,67 @@
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {findFreePort, type Sshd, sshdMissing, startSshd} from '../host/sshd.js';
+import {type Ended, runDrover} from './drover.js';
+
+describe.skipIf(sshdMissing !== undefined)('drover hosts trust', {timeout: 120_000}, () => {
+  let dir: string;
+  let one: Sshd;
+  let two: Sshd;
+  const known = (): Promise<string> => readFile(path.join(dir, 'known_hosts'), 'utf8').catch(() => '');
+  const drover = (...words: string[]): Promise<Ended> => runDrover(words, {cwd: dir});
+  const writeInventory = (more = ''): Promise<void> => {
+    const reach = ({port, user, identity}: Sshd): string => `{port: ${port}, address: 127.0.0.1, user: ${user}, identity: ${identity}}`;
+    const hosts = [`  web1: ${reach(one)}`, `  web2: ${reach(two)}`, more];
+    return writeFile(path.join(dir, 'inventory.yml'), `hosts:\n${hosts.join('\n')}\nssh: {known_hosts: known_hosts, config: none}\n`);
+  };
+  beforeAll(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'drover-trust-'));
+    await writeFile(path.join(dir, 'none'), '');
+    [one, two] = await Promise.all([startSshd(), startSshd({keyTypes: ['ecdsa', 'rsa']})]);
+    await writeInventory();
+  });
+  afterAll(async () => {
+    await Promise.all([one?.stop(), two?.stop()]);
+    await rm(dir, {recursive: true, force: true});
+  });
+
+  it('shows the fingerprints and writes nothing unless somebody says so', async () => {
+    const refused = await drover('hosts', 'trust', '-i', 'inventory.yml', '--all');
+    expect(refused.status).toBe(4);
+    expect(refused.stderr).toContain('refusing to continue without a terminal; pass --yes');
+    for (const fingerprint of [one.fingerprint('ed25519'), two.fingerprint('ecdsa')]) expect(refused.stderr).toContain(fingerprint);
+    expect(await known()).toBe('');
+  });
+
+  it('writes new keys once, and then the hosts are reached', async () => {
+    expect((await drover('run', '-i', 'inventory.yml', '--all', '--', 'true')).status).toBe(6);
+    const trusted = await drover('hosts', 'trust', '-i', 'inventory.yml', '--all', '--yes');
+    expect(trusted).toMatchObject({status: 0, stderr: ''});
+    expect(trusted.stdout).toMatch(/wrote 2 keys to known_hosts\n$/);
+    const written = await known();
+    expect(written.split('\n').filter((line) => line !== '')).toHaveLength(2);
+    const reached = await drover('run', '-i', 'inventory.yml', '--all', '--', 'echo in');
+    expect(reached).toMatchObject({status: 0, stdout: '--- web[1-2] (2)\nin\n'});
+    const again = await drover('hosts', 'trust', '-i', 'inventory.yml', '--all', '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({written: false, keys: [{verdict: 'known'}, {verdict: 'known'}]});
+    expect(again.status).toBe(0);
+    expect(await known()).toBe(written);
+  });
+
+  it('B15 never writes a key in the place of another, and names hosts that show none', async () => {
+    const right = await known();
+    const [, type, key = ''] = (one.hostKeys[0] ?? '').split(/^(\S+) /);
+    const other = `${key.slice(0, -12)}AAAAAAAAAAAA`;
+    await writeFile(path.join(dir, 'known_hosts'), right.replace(key, other));
+    await writeInventory(`  gone1: {port: ${await findFreePort()}, address: 127.0.0.1}`);
+    const {status, stdout} = await drover('hosts', 'trust', '-i', 'inventory.yml', '--all', '--yes');
+    expect(status).toBe(6);
+    expect(type).toBe('ssh-ed25519');
+    expect(stdout).toContain(`web1: the host key has CHANGED: it shows ${one.fingerprint('ed25519')}, known is SHA256:`);
+    expect(stdout).toMatch(/known_hosts:\d\); find out why before you connect/);
+    expect(stdout).toContain('no key: gone1: ');
+    expect(await known()).toBe(right.replace(key, other));
+  });
+});
