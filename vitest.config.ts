@@ -14,8 +14,9 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...rig, ...story],
           // Many of them wait: for a time that comes, for a host that hangs.
           maxWorkers: 3,
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          // Only to end what hangs: a machine may be slow.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: {groupOrder: 0},
         },
       },
