@@ -5,6 +5,7 @@ import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
+import {pinFlags, readPinFlag} from '../lib/cli/pin-flags.js';
 import {approvalFlags, fanOutFlags, projectFlags, waitFlags} from '../lib/cli/shared-flags.js';
 import {adjustProject, transferFlags} from '../lib/cli/transfer-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
@@ -25,6 +26,7 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
     ...fanOutFlags,
     ...transferFlags,
     ...approvalFlags,
+    ...pinFlags,
     ...waitFlags,
     'once-done': Flags.option({
       options: ['before', 'after'] as const,
@@ -41,13 +43,14 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Resume);
+    const allowPinned = readPinFlag(flags);
     const {project: written, inventory} = await loadBoth(flags, this.env, AbortSignal.timeout(60_000));
     const project = adjustProject(written, flags);
     return conductRun({
       command: 'resume',
       project,
       inventory,
-      flags,
+      flags: {...flags, reason: flags.reason === '' ? (allowPinned ?? '') : flags.reason},
       env: this.env,
       quietUntilApproved: !flags.yes,
       work: (conducted) =>
@@ -57,6 +60,7 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
           once: readDecisions(flags),
           openStore: async () => openStore(project),
           openBalancer: (app) => openAppBalancer(conducted.world, app),
+          allowPinned,
           waitLeaseMs: flags['wait-lease'] ?? 0,
           approve: (plan, app, fleet) => approvePlan(conducted, app, {yes: flags.yes, planOnly: false})(plan, fleet),
         }),

@@ -69,6 +69,52 @@ describe('a release that was taken back', {timeout: 60_000}, () => {
     expect(new Set(await fleet.live())).toEqual(new Set([bad]));
   });
 
+  it('goes no further in a run that is resumed, until somebody says why it may', async () => {
+    const one = makeApp({
+      roll: {
+        ...watched.roll,
+        waves: [
+          {kind: 'count', count: 1},
+          {kind: 'percent', percent: 100},
+        ],
+      },
+    });
+    const stop = new AbortController();
+    const hear = (happening: Happening): void => {
+      if (happening.kind === 'step-started' && happening.step === 'switch') stop.abort();
+    };
+    expect((await fleet.deploy({run: 'run-2', hear, interrupted: stop.signal}, bad, {app: one})).exit).toBe(130);
+    expect((await fleet.rollback({run: 'run-3', operator: 'bob@train', reason: 'errors'}, {hosts: fleet.hosts.slice(0, 1)})).exit).toBe(0);
+    await expect(fleet.resume({run: 'run-4'}, {app: one})).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringMatching(/was taken back from web1 at .* by bob@train \(run run-3\): errors$/),
+      problems: [{fix: 'go back: drover rollback shop; or drover resume run-2 --allow-pinned "REASON"'}],
+    });
+    expect(await fleet.live()).toEqual([good, good, good]);
+    for (const {name} of fleet.hosts) expect((await fleet.state(name)).lease).toBeUndefined();
+    const reason = 'it was the database';
+    expect((await fleet.resume({run: 'run-5', reason}, {app: one, allowPinned: reason})).exit).toBe(0);
+    expect(await fleet.live()).toEqual([bad, bad, bad]);
+    expect((await fleet.state('web1')).journal).toContainEqual(
+      expect.objectContaining({run: 'run-2', event: 'unsafe', detail: `allow-pinned: ${reason}`}),
+    );
+  });
+
+  it('goes no further in a run of a reviewed plan, whatever whoever resumes it says', async () => {
+    const stop = new AbortController();
+    const hear = (happening: Happening): void => {
+      if (happening.kind === 'step-started' && happening.step === 'switch') stop.abort();
+    };
+    const canary = makeApp({roll: watched.roll});
+    const file = await fleet.plan({run: 'run-2'}, bad, {app: canary});
+    expect((await fleet.apply({run: 'run-3', hear, interrupted: stop.signal}, file, {app: canary})).exit).toBe(130);
+    await fleet.rollback({run: 'run-4'}, {hosts: fleet.hosts.slice(0, 1)});
+    await expect(fleet.resume({run: 'run-5'}, {app: canary, allowPinned: 'I say so'})).rejects.toMatchObject({
+      code: 'refused',
+      message: 'run run-3 carries out a reviewed plan, and --allow-pinned is no part of it',
+    });
+  });
+
   it('is not pinned out when hosts, and not it, were to blame', async () => {
     const app = makeApp({roll: {...watched.roll, budget: 0}});
     const stop = new Set(['web2']);

@@ -3,9 +3,13 @@ import path from 'node:path';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import {DroverError} from '../../src/lib/errors/drover-error.js';
 import type {Happening} from '../../src/lib/events/event.js';
+import type {App, Drain} from '../../src/lib/inventory/app.js';
+import type {Inventory} from '../../src/lib/inventory/host.js';
 import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
+import {describeInventory} from '../../src/lib/operations/make-plan-file.js';
 import {type PlanFile, parsePlanFile, renderPlanFile, sealPlanFile} from '../../src/lib/operations/plan-file.js';
 import type {RunEnd} from '../../src/lib/operations/run-end.js';
+import {makeHost} from '../host/some-host.js';
 import {makeApp, SiteFleet} from './site-fleet.js';
 
 const canary = makeApp({
@@ -28,6 +32,59 @@ async function endOf(run: Promise<RunEnd>): Promise<{readonly exit: number; read
     return {exit: error.exit, words: error.message};
   }
 }
+
+describe('the plan file of a rollback', {timeout: 60_000}, () => {
+  let fleet: SiteFleet;
+  let ids: readonly string[];
+  const patient = makeApp({roll: {...makeApp().roll, budget: 1}});
+  beforeEach(async () => {
+    fleet = await SiteFleet.make(3);
+    ids = [await fleet.release('1'), await fleet.release('2'), await fleet.release('3')];
+    for (const [index, id] of ids.entries()) expect((await fleet.deploy({run: `run-${index}`}, id)).exit).toBe(0);
+  });
+  afterEach(() => fleet.remove());
+
+  it('goes round a silent host as a rollback without one does, within the budget', async () => {
+    const file = await fleet.planBack({run: 'run-3'}, {app: patient});
+    fleet.silent.add('web2');
+    const end = await fleet.applyBack({run: 'run-4'}, file, {app: patient});
+    expect(end).toEqual({outcome: 'needs-attention', exit: 8, next: 'drover rollback shop --hosts web2 --plan-out plan.json'});
+    expect(await fleet.live()).toEqual([ids[1], ids[2], ids[1]]);
+  });
+
+  it('is held to the embargo of a release that was named, as far as the store knows of one by then', async () => {
+    const [first = '', second = ''] = ids;
+    const named = await fleet.planBack({run: 'run-3'}, {to: first});
+    const own = await fleet.planBack({run: 'run-4'});
+    const embargoUntil = new Date(Date.now() + 3_600_000).toISOString();
+    for (const text of ['1', '2']) await fleet.release(text, {embargoUntil});
+    expect((await endOf(fleet.applyBack({run: 'run-5'}, named))).words).toMatch(/^snapshot \w{12} of app "shop" is under embargo until/);
+    expect((await endOf(fleet.applyBack({run: 'run-6'}, named, {ignoreEmbargo: true, approve: async () => false}))).words).toBe(
+      'not approved; nothing was changed',
+    );
+    // To what was good before no embargo holds anybody back.
+    expect((await fleet.applyBack({run: 'run-7'}, own)).exit).toBe(0);
+    expect(await fleet.live()).toEqual([second, second, second]);
+  });
+});
+
+describe('the fleet that a plan file is for', () => {
+  const inventory = (balancer: string): Inventory =>
+    ({
+      file: 'inventory.yml',
+      hosts: [
+        {...makeHost({link: 'local'}, 'web1'), silo: 'eu'},
+        {...makeHost({link: 'local', address: balancer}, 'lb1'), silo: 'edge'},
+      ],
+    }) as unknown as Inventory;
+
+  it('is another one when a balancer is reached elsewhere', () => {
+    const app = makeApp({drain: {kind: 'exec', drain: 'true', admit: 'true', on: 'silo:edge', waitMs: 0, ...{then: 'close'}} as Drain});
+    const digestOf = (address: string, which: App): string => describeInventory(inventory(address), which).digest;
+    expect(digestOf('10.0.0.1', app)).not.toBe(digestOf('10.0.0.2', app));
+    expect(digestOf('10.0.0.1', makeApp())).toBe(digestOf('10.0.0.2', makeApp()));
+  });
+});
 
 describe('a plan file on its hosts', {timeout: 60_000}, () => {
   let fleet: SiteFleet;
@@ -150,6 +207,20 @@ describe('a plan file on its hosts', {timeout: 60_000}, () => {
       'the plan of shop would go otherwise now: its budget changed',
     );
     expect(await fleet.live()).toEqual([first, first, first]);
+  });
+
+  it('of a deploy at a time is not used up by a host that could not be prepared', async () => {
+    const at = {timeMs: Math.ceil(Date.now() / 1000) * 1000 + 600_000, gapMs: 0, clockBoundMs: 60_000};
+    const app = makeApp({roll: {...makeApp().roll, confirmMs: 300_000}});
+    const file = await fleet.plan({run: 'run-2'}, next, {app, at});
+    const staged = path.join(fleet.folder, 'web2', 'site', 'releases', next);
+    const hear = async (happening: Happening): Promise<void> => {
+      if (happening.kind === 'step-started' && happening.step === 'prepare' && happening.host === 'web2')
+        await rm(staged, {recursive: true, force: true});
+    };
+    expect(await fleet.apply({run: 'run-3', hear}, file, {app, at})).toMatchObject({outcome: 'refused', exit: 4});
+    const {words} = await endOf(fleet.apply({run: 'run-4'}, file, {app, at, approve: async () => false}));
+    expect(words).toBe('not approved; nothing was changed');
   });
 
   it('F11: that expires between two waves ends after the first, with the command for the rest', async () => {

@@ -2,6 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {mkdir, mkdtemp, readlink, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
+import {DroverError} from '../../src/lib/errors/drover-error.js';
 import type {Happening} from '../../src/lib/events/event.js';
 import {HostApp} from '../../src/lib/host/host-app.js';
 import type {HostState} from '../../src/lib/host/host-state.js';
@@ -12,6 +13,7 @@ import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
 import {type DeployOptions, deployApp} from '../../src/lib/operations/deploy-app.js';
 import {makePlanFile} from '../../src/lib/operations/make-plan-file.js';
 import type {PlanFile} from '../../src/lib/operations/plan-file.js';
+import {type ResumeOptions, resumeRun} from '../../src/lib/operations/resume-run.js';
 import {type RollbackOptions, rollbackApp} from '../../src/lib/operations/rollback-app.js';
 import type {RunEnd} from '../../src/lib/operations/run-end.js';
 import type {World} from '../../src/lib/operations/world.js';
@@ -31,12 +33,16 @@ export interface OperatorOptions {
   /** Milliseconds since the epoch; the real clock where left out. */
   readonly now?: () => number;
   readonly hear?: (happening: Happening) => void | Promise<void>;
+  /** Their Ctrl-C. */
+  readonly interrupted?: AbortSignal;
 }
 
 /** Hosts that are folders of this machine, each a home of its own, and several operators who deploy content to them. */
 export class SiteFleet {
   private readonly store: DirectoryStore;
   private readonly links = new Map<string, Link>();
+  /** Hosts that cannot be reached. */
+  readonly silent = new Set<string>();
   /** Fingerprints that hosts show. */
   readonly keys = new Map<string, string>();
 
@@ -64,8 +70,8 @@ export class SiteFleet {
     await rm(this.folder, {recursive: true, force: true});
   }
 
-  /** Takes a snapshot; gives its id. */
-  async release(text: string): Promise<string> {
+  /** Takes a snapshot, or records more of the same; gives its id. */
+  async release(text: string, more: {readonly embargoUntil?: string} = {}): Promise<string> {
     const source = path.join(this.folder, 'content');
     await mkdir(source, {recursive: true});
     await writeFile(path.join(source, 'name'), text);
@@ -80,6 +86,7 @@ export class SiteFleet {
         signal: patiently,
         allowEmpty: true,
         sizeChanged: true,
+        ...more,
       },
     });
     return saved.record.id;
@@ -96,22 +103,29 @@ export class SiteFleet {
 
   /** The plan file of a deploy, which changes nothing. */
   async plan(by: OperatorOptions, snapshot: string, more: Partial<DeployOptions> & {readonly holdsMs?: number} = {}): Promise<PlanFile> {
-    const {holdsMs = 3_600_000, app = makeApp()} = more;
+    return this.write(by, more.app, (approve) => this.deploy(by, snapshot, {...more, approve}), more.holdsMs);
+  }
+
+  private async write(
+    by: OperatorOptions,
+    app = makeApp(),
+    run: (approve: DeployOptions['approve']) => Promise<RunEnd>,
+    holdsMs = 3_600_000,
+  ): Promise<PlanFile> {
     const world = this.world(by, app);
     let file: PlanFile | undefined;
     const approve: DeployOptions['approve'] = async (plan, fleet) => {
       file = await makePlanFile(world, {app, plan, fleet, gapMs: undefined, holdsMs, nonce: randomBytes(16).toString('hex')});
       return false;
     };
-    await this.deploy(by, snapshot, {...more, approve}).catch(() => undefined);
+    await run(approve).catch(() => undefined);
     if (file === undefined) throw new Error('nothing was planned');
     return file;
   }
 
   /** Carries a plan file out. */
   async apply(by: OperatorOptions, file: PlanFile, more: Partial<DeployOptions> = {}): Promise<RunEnd> {
-    const hosts = file.rollout.hosts.map(({name}) => this.hosts.find((host) => host.name === name) as Host);
-    return this.deploy(by, file.rollout.hosts[0]?.to ?? '', {hosts, reviewed: {file, approvedBy: ['bob']}, ...more});
+    return this.deploy(by, file.rollout.hosts[0]?.to ?? '', {hosts: this.planned(file), reviewed: {file, approvedBy: ['bob']}, ...more});
   }
 
   async rollback(by: OperatorOptions, more: Partial<RollbackOptions> = {}): Promise<RunEnd> {
@@ -120,6 +134,25 @@ export class SiteFleet {
       ...{ignoreEmbargo: false, pastContract: false, approve: async () => true},
       ...more,
     });
+  }
+
+  async resume(by: OperatorOptions, more: Partial<ResumeOptions> & {readonly app?: App} = {}): Promise<RunEnd> {
+    const world = this.world(by, more.app);
+    return resumeRun(world, {
+      ...{project: world.project, run: undefined, openStore: async () => this.store, openBalancer: () => createNoBalancer()},
+      ...{approve: async () => true},
+      ...more,
+    });
+  }
+
+  /** The plan file of a rollback. */
+  async planBack(by: OperatorOptions, more: Partial<RollbackOptions> = {}): Promise<PlanFile> {
+    return this.write(by, more.app, (approve) => this.rollback(by, {...more, approve}));
+  }
+
+  /** Carries out the plan file of a rollback. */
+  async applyBack(by: OperatorOptions, file: PlanFile, more: Partial<RollbackOptions> = {}): Promise<RunEnd> {
+    return this.rollback(by, {hosts: this.planned(file), reviewed: {file, approvedBy: []}, ...more});
   }
 
   app(name: string): HostApp {
@@ -137,12 +170,19 @@ export class SiteFleet {
     );
   }
 
+  private planned({rollout}: PlanFile): readonly Host[] {
+    return rollout.hosts.map(({name}) => this.hosts.find((host) => host.name === name) as Host);
+  }
+
   private world(
-    {run, operator = 'ana@desk', reason = '', now = Date.now, hear = () => undefined}: OperatorOptions,
+    {run, operator = 'ana@desk', reason = '', now = Date.now, hear = () => undefined, interrupted = patiently}: OperatorOptions,
     app = makeApp(),
   ): World {
     const opener: LinkOpener = {
-      open: async (host) => this.links.get(host.name) as Link,
+      open: async (host) => {
+        if (this.silent.has(host.name)) throw new DroverError({code: 'unreachable', message: `${host.name} is silent`, host: host.name});
+        return this.links.get(host.name) as Link;
+      },
       drop: async () => undefined,
       closeAll: async () => undefined,
     };
@@ -152,7 +192,7 @@ export class SiteFleet {
       links: opener,
       emit: async (happening) => hear(happening),
       ...{run, operator, reason, now, concurrency: 64, random: Math.random},
-      ...{interrupted: new AbortController().signal, signal: patiently},
+      ...{interrupted, signal: patiently},
     };
   }
 }

@@ -222,8 +222,7 @@ export class Referee extends RunRecord {
         return;
       case 'wave-ended':
         this.rule(this.openWaves.has(happening.wave), `wave ${happening.wave} ends once, and after it began`);
-        this.rule(happening.outcome === 'failed' || this.stopped === undefined, `a wave does not pass after ${this.stopped}`);
-        this.rule(happening.outcome === 'failed' || this.hasSoaked(happening.wave), `wave ${happening.wave} does not pass before its soak`);
+        this.seeWaveEnd(happening);
         this.openWaves.delete(happening.wave);
         return;
       case 'rolling-back':
@@ -236,6 +235,17 @@ export class Referee extends RunRecord {
         return;
       default:
     }
+  }
+
+  /** An interrupt that found every host arrived stopped nothing but the soak: the wave has passed, and is not said to have failed. */
+  private seeWaveEnd({wave, outcome}: {readonly wave: string; readonly outcome: string}): void {
+    const isMoot = this.stopped === 'interrupt' && this.plan.hosts.every(({name}) => this.arrived.has(name));
+    if (isMoot) {
+      this.rule(outcome === 'passed', `wave ${wave} has passed: the interrupt came when nothing was left to stop`);
+      return;
+    }
+    this.rule(outcome === 'failed' || this.stopped === undefined, `a wave does not pass after ${this.stopped}`);
+    this.rule(outcome === 'failed' || this.hasSoaked(wave), `wave ${wave} does not pass before its soak`);
   }
 
   /** Waves of a timed plan begin together when they have one time. */

@@ -68,14 +68,21 @@ describe('an interrupt', () => {
   });
 
   it('that comes when only the last hosts were in hand does not hide that the run converged', () => {
-    const run = plan();
+    const run = plan({soakMs: 30_000});
     run.begin();
     run.serve('eu', ...three);
     run.finish('eu-1');
+    run.tell({kind: 'soaked', failed: []});
     run.serve('eu', ...three);
     run.tell(interrupt);
     run.finish('eu-2');
     run.finish('eu-3');
+    // The wave has passed: nothing was left to stop but the second look.
+    const happenings = run.effects.flatMap((effect) => (effect.kind === 'announce' ? [effect.happening] : []));
+    expect(happenings.slice(0, 2)).toMatchObject([
+      {kind: 'wave-ended', wave: 'eu 100%', outcome: 'passed'},
+      {kind: 'warning', message: 'interrupted, but every host has arrived; they were not probed again after a soak'},
+    ]);
     expect(run.end()).toEqual(['END converged']);
   });
 

@@ -1,6 +1,6 @@
 import type {App, Drain, Ending} from '../inventory/app.js';
 import {boundDrainMs} from '../inventory/drain-bound.js';
-import type {Host} from '../inventory/host.js';
+import type {Host, Inventory} from '../inventory/host.js';
 import {matchExpression} from '../inventory/selection.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {openBalancer} from '../traffic/open-balancer.js';
@@ -9,10 +9,9 @@ import type {World} from './world.js';
 /** The balancers in front of an app, as its `drain` names them; hosts of a role with an ending of its own are drained as that says. */
 export function openAppBalancer(world: World, app: App): Balancer {
   const {drain, endings = []} = app;
-  const on = drain === undefined || drain.kind === 'file' ? undefined : drain.on;
   const said = new Set<string>();
   const options: Parameters<typeof openBalancer>[1] = {
-    balancerHosts: on === undefined ? [] : matchExpression(world.inventory, on, `apps.${app.name}.drain.on`),
+    balancerHosts: balancerHosts(world.inventory, app),
     root: app.root,
     open: (host, signal) => world.links.open(host, signal),
     now: world.now,
@@ -34,6 +33,12 @@ export function openAppBalancer(world: World, app: App): Balancer {
     drain: (host, signal) => balancerOf(host).drain(host, signal),
     admit: (host, signal) => balancerOf(host).admit(host, signal),
   };
+}
+
+/** The hosts on which the balancers of an app are told; empty where `drain.on` names none. */
+export function balancerHosts(inventory: Inventory, {name, drain}: App): readonly Host[] {
+  const on = drain === undefined || drain.kind === 'file' ? undefined : drain.on;
+  return on === undefined ? [] : matchExpression(inventory, on, `apps.${name}.drain.on`);
 }
 
 /** The first ending whose role the host has. */

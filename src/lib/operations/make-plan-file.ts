@@ -4,6 +4,7 @@ import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
 import type {Host, Inventory} from '../inventory/host.js';
 import type {RolloutPlan} from '../rollout/plan.js';
+import {balancerHosts} from './app-balancer.js';
 import {useLink} from './on-host.js';
 import {type ExpectedHost, type PlanFile, planFormat, sealPlanFile} from './plan-file.js';
 import {boundRollout, hostsOfApp} from './plan-rollout.js';
@@ -71,9 +72,10 @@ export function blankPlan({review: _, ...plan}: RolloutPlan): RolloutPlan {
   return {...plan, run: '', operator: '', reason: ''};
 }
 
-/** Which fleet it is: the file's name for people, and the hosts of the app with how they are reached. */
+/** Which fleet it is: the file's name for people, and the hosts of the app and of its balancers with how they are reached. */
 export function describeInventory(inventory: Inventory, app: App): PlanFile['inventory'] {
-  const entries = hostsOfApp(inventory, app)
+  const hosts = new Set([...hostsOfApp(inventory, app), ...balancerHosts(inventory, app)]);
+  const entries = [...hosts]
     .map(({name, silo, roles, ssh, relayAddress}) => {
       const {address, port, user, fingerprint} = ssh;
       return [name, silo, [...roles].sort(), address ?? null, port ?? null, user ?? null, fingerprint ?? null, relayAddress ?? null];

@@ -14,13 +14,15 @@ export interface PinQuestion {
   readonly snapshot: string | undefined;
   /** The operator said so, with a reason. */
   readonly allowed: boolean;
+  /** What to do about it, where it is not the beginning of a run. */
+  readonly fix?: string;
 }
 
 /**
  * Refuses (`refused`) a snapshot that was taken back on any of the hosts, by whatever operator, until somebody says why it may go out again. What
  * is allowed is a warning of the run.
  */
-export async function refusePinned(world: World, {app, fleet, releases, snapshot, allowed}: PinQuestion): Promise<void> {
+export async function refusePinned(world: World, {app, fleet, releases, snapshot, allowed, fix}: PinQuestion): Promise<void> {
   const found = new Map<Pin, string[]>();
   for (const [host, {pins, live}] of fleet.states) {
     const release = releases.get(host);
@@ -36,7 +38,7 @@ export async function refusePinned(world: World, {app, fleet, releases, snapshot
   const name = (snapshot ?? release).slice(0, 12);
   const message = `snapshot ${name} of app "${app.name}" was taken back from ${foldHostSet(hosts)} at ${at.slice(0, 16).replace('T', ' ')} by ${owner} (run ${run}): ${why}`;
   if (!allowed) {
-    throw new DroverError({code: 'refused', message, fix: 'mend it and take a new snapshot, or pass --allow-pinned "REASON"'});
+    throw new DroverError({code: 'refused', message, fix: fix ?? 'mend it and take a new snapshot, or pass --allow-pinned "REASON"'});
   }
   await world.emit({kind: 'warning', message});
 }

@@ -15,9 +15,11 @@ import {hostsOfApp} from './plan-rollout.js';
 import {parsePlan, renderPlan, type StoredPlan} from './plan-text.js';
 import {stageEverywhere} from './push-app.js';
 import {type FleetReport, readFleet} from './read-fleet.js';
+import {refusePinned} from './refuse-pinned.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {stageRelease} from './stage-release.js';
+import {tellUnsafe} from './tell-unsafe.js';
 import {refuseClocks} from './timed-host.js';
 import type {World} from './world.js';
 
@@ -29,6 +31,8 @@ export interface ResumeOptions {
   readonly once?: OnceDecisions;
   readonly openStore: () => Promise<Store>;
   readonly openBalancer: (app: App) => Balancer;
+  /** Why a release that was taken back since may go on; undefined where it may not. */
+  readonly allowPinned?: string | undefined;
   /** How long to wait for the leases of others. */
   readonly waitLeaseMs?: number;
   readonly approve: (plan: RolloutPlan, app: App, fleet: FleetReport) => Promise<boolean>;
@@ -66,8 +70,10 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const hosts = plan.hosts.map((planned) => expectHost(world, planned.name));
   const rotation = await balancer.read(hosts, world.signal);
-  const rest = planRest(plan, fleet.states, rotation, options.once);
+  const rest = allowPins(planRest(plan, fleet.states, rotation, options.once), options.allowPinned);
+  await tellUnsafe(world, options.allowPinned === undefined ? [] : ['allow-pinned']);
   refuseBackPastContract(rest, fleet);
+  await refusePinnedRest(world, app, rest, fleet);
   refuseExpired(world, rest);
   if (rest.at !== undefined && rest.back === undefined && rest.waves.length > 0)
     await refuseClocks(world, app, hosts, rest.at.clockBoundMs);
@@ -115,6 +121,34 @@ function refuseExpired(world: World, {review, back, waves, app, run}: RolloutPla
     code: 'refused',
     message: `the plan of run ${run} held until ${review.expires}`,
     fix: `make a new plan for the rest: drover deploy ${app} --plan-out plan.json; or go back: drover rollback ${app}`,
+  });
+}
+
+/** What a reviewer has not approved, nobody who resumes it may leave out. Throws `refused`. */
+function allowPins(rest: RolloutPlan, reason: string | undefined): RolloutPlan {
+  if (reason === undefined) return rest;
+  const {unsafe = [], review, app, run} = rest;
+  if (review !== undefined && !unsafe.includes('allow-pinned')) {
+    throw new DroverError({
+      code: 'refused',
+      message: `run ${run} carries out a reviewed plan, and --allow-pinned is no part of it`,
+      fix: `make a new plan: drover deploy ${app} --plan-out plan.json --allow-pinned "…"`,
+    });
+  }
+  return {...rest, reason, unsafe: [...new Set([...unsafe, 'allow-pinned'])]};
+}
+
+/** A release that another run took back since goes no further unasked; what this run itself pinned does not count, since it goes back. */
+async function refusePinnedRest(world: World, app: App, rest: RolloutPlan, fleet: FleetReport): Promise<void> {
+  if (rest.back !== undefined) return;
+  const states = new Map(
+    [...fleet.states].map(([name, state]) => [name, {...state, pins: state.pins.filter(({run}) => run !== rest.run)}]),
+  );
+  await refusePinned(world, {
+    ...{app, fleet: {...fleet, states}, snapshot: rest.snapshot},
+    releases: new Map(rest.hosts.filter(({earlier}) => earlier !== 'done').map(({name, to}) => [name, to])),
+    allowed: rest.unsafe?.includes('allow-pinned') === true,
+    fix: `go back: drover rollback ${app.name}; or drover resume ${rest.run} --allow-pinned "REASON"`,
   });
 }
 

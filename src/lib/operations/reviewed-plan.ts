@@ -16,8 +16,9 @@ export interface ReviewedPlan {
 
 const misfitsShown = 10;
 
-export function findPlanned({file}: ReviewedPlan, host: string): PlannedHost | undefined {
-  return file.rollout.hosts.find(({name}) => name === host);
+/** What a plan file wants of a host; undefined without one. */
+export function findPlanned(reviewed: ReviewedPlan | undefined, host: string): PlannedHost | undefined {
+  return reviewed?.file.rollout.hosts.find(({name}) => name === host);
 }
 
 /** What a plan says of itself does not fit this app, this fleet or this moment. Throws `refused`. */
@@ -31,7 +32,8 @@ export function refuseForeign(world: Pick<World, 'inventory' | 'project' | 'now'
   if (file.inventory.name !== here.name) {
     refuse(`the plan is for "${app.name}" of ${file.inventory.name}, this is "${app.name}" of ${here.name}`, 'name the inventory with -i');
   }
-  if (file.inventory.digest !== here.digest) refuse(`${here.name} names other hosts for "${app.name}" than when the plan was made`);
+  if (file.inventory.digest !== here.digest)
+    refuse(`${here.name} names other hosts for "${app.name}" or its balancers than when the plan was made`);
   const leftMs = Date.parse(file.expires) - world.now();
   if (leftMs <= 0) refuse(`the plan held until ${file.expires}, ${describeWait(-leftMs)} ago`);
   const settings = describeSettings(world, app);

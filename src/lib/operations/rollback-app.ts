@@ -1,7 +1,6 @@
-import {DroverError, type Problem} from '../errors/drover-error.js';
-import {fanOut} from '../fanout/fan-out.js';
-import {type HostState, provenReleases, rollbackTarget} from '../host/host-state.js';
+import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
+import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import type {Store} from '../snapshot/store.js';
@@ -10,19 +9,20 @@ import {assignApp} from './app-parts.js';
 import {orderHosts, refuseBalancer} from './deploy-app.js';
 import {endLeases} from './end-leases.js';
 import {LeaseWait} from './free-fleet.js';
-import {namingParts, snapshotsOf} from './name-snapshots.js';
+import {namingParts} from './name-snapshots.js';
 import {noteParts} from './note-parts.js';
-import {runStep, useHost} from './on-host.js';
 import {readOthers, refusePastContract} from './once-contract.js';
 import {planParts} from './plan-holders.js';
 import {hostsOfApp, planRollout} from './plan-rollout.js';
+import {digestPlan} from './plan-text.js';
 import {type FleetReport, findUnfit, readFleet} from './read-fleet.js';
 import {refuseEmbargo} from './refuse-embargo.js';
 import {refusePinned} from './refuse-pinned.js';
 import {findPlanned, holdToReview, type ReviewedPlan, refuseForeign, refuseStale} from './reviewed-plan.js';
+import {chooseBack, describePin, findTargets, isNamed, verifyTargets} from './rollback-target.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
-import {chooseSnapshotBack, findPartBack, hasParts, listSnapshots} from './snapshot-back.js';
+import {hasParts} from './snapshot-back.js';
 import {tellUnsafe} from './tell-unsafe.js';
 import type {World} from './world.js';
 
@@ -42,7 +42,7 @@ export interface RollbackOptions {
   readonly unsafe?: readonly string[];
   /** How long to wait for the leases of others. */
   readonly waitLeaseMs?: number;
-  /** The run whose leases end here and now, alive as it may be: it is what goes wrong. */
+  /** The run whose leases end once the plan is approved, alive as it may be: it is what goes wrong. */
   readonly takeover?: string;
   readonly reviewed?: ReviewedPlan;
   readonly approve: (plan: RolloutPlan, fleet: FleetReport) => Promise<boolean>;
@@ -53,7 +53,7 @@ export interface RollbackOptions {
  * there. Rolling back twice changes nothing. A host that has no such release, or a damaged one, refuses the run before it begins.
  */
 export async function rollbackApp(world: World, options: RollbackOptions): Promise<RunEnd> {
-  const {app, hosts, unsafe = [], reviewed, takeover} = options;
+  const {app, hosts, unsafe = [], reviewed} = options;
   const startedMs = world.now();
   await world.emit({
     kind: 'run-started',
@@ -65,28 +65,36 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
   });
   await tellUnsafe(world, unsafe);
   if (reviewed !== undefined) refuseForeign(world, app, reviewed);
-  if (takeover !== undefined) {
-    const {states} = await readFleet(world, app, hosts);
-    await endLeases(world, {app, states, run: takeover, takeover: true});
-  }
   const wait = new LeaseWait(world, options.waitLeaseMs ?? 0);
+  let approved: string | undefined;
   for (;;) {
-    const end = await rollbackOnce(world, options, {startedMs, wait});
-    if (end !== 'leased') return end;
-    await wait.pause();
+    const attempt = await rollbackOnce(world, options, {startedMs, wait, approved});
+    if (attempt.kind === 'ended') return attempt.end;
+    if (attempt.kind === 'leased') await wait.pause();
+    else approved = attempt.approved;
   }
 }
 
-/** From the question to every host until the end; `leased` when another run was faster by a moment and there is time to wait for it. */
+/**
+ * `leased`: another run was faster by a moment, and there is time to wait for it. `took-over`: the plan of this digest was approved, and the leases
+ * of the run that was in its way are ended; what that run has done until then is to be looked at.
+ */
+type Attempt =
+  | {readonly kind: 'ended'; readonly end: RunEnd}
+  | {readonly kind: 'leased'}
+  | {readonly kind: 'took-over'; readonly approved: string};
+
+/** From the question to every host until the end. `approved`: the plan that was approved before a takeover; only another one is asked about. */
 async function rollbackOnce(
   world: World,
   options: RollbackOptions,
-  {startedMs, wait}: {readonly startedMs: number; readonly wait: LeaseWait},
-): Promise<RunEnd | 'leased'> {
+  {startedMs, wait, approved}: {readonly startedMs: number; readonly wait: LeaseWait; readonly approved: string | undefined},
+): Promise<Attempt> {
   const {app, to, hosts, balancer, approve, unsafe = [], reviewed} = options;
+  const takeover = approved === undefined ? options.takeover : undefined;
   const {fleet} = await wait.free(
     async () => ({fleet: await readFleet(world, app, hosts)}),
-    () => undefined,
+    () => takeover,
   );
   if (reviewed !== undefined) await refuseStale(world, app, reviewed, fleet);
   const [unfit, ...more] = findUnfit(fleet);
@@ -96,18 +104,13 @@ async function rollbackOnce(
     if (problem !== undefined) throw new DroverError(problem, ...others);
   }
   const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to) : undefined;
-  const targets = hosts.flatMap((host): {host: Host; target: Target}[] => {
-    const state = fleet.states.get(host.name);
-    if (state === undefined) return [];
-    const wanted = reviewed === undefined ? to : findPlanned(reviewed, host.name)?.to;
-    return [{host, target: snapshot === undefined ? findTarget(host, state, wanted) : findPart(host, state, snapshot)}];
-  });
+  const targets = findTargets(hosts, fleet.states, {snapshot, releaseOf: ({name}) => findPlanned(reviewed, name)?.to ?? to});
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
   if (refused !== undefined) throw new DroverError(refused, ...others);
   const moving = targets.flatMap(({host, target}) =>
     target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : [],
   );
-  if (to !== undefined) {
+  if (to !== undefined || (reviewed !== undefined && isNamed(fleet.states, targets, snapshot))) {
     const snapshots = snapshot === undefined ? moving.map((each) => each.to) : [snapshot];
     await refuseEmbargo(world, {app, store: options.openStore(), snapshots, whenMs: startedMs, ignored: options.ignoreEmbargo});
   }
@@ -130,14 +133,14 @@ async function rollbackOnce(
           serving,
         )
       : hosts;
-  moving.sort((one, other) => order.indexOf(one.host) - order.indexOf(other.host));
-  const planned = moving.map(
-    ({host, to: id, from}): PlannedHost => ({
-      ...{name: host.name, silo: host.silo, to: id},
-      ...(from === undefined ? {} : {from}),
-      ...describePin(fleet.states.get(host.name), id),
-    }),
-  );
+  const planned = order.flatMap((host): readonly PlannedHost[] => {
+    const move = moving.find((each) => each.host === host);
+    // A reviewed plan keeps its hosts: one that is silent now is found so again, and is debt.
+    if (move === undefined)
+      return fleet.states.has(host.name) ? [] : [findPlanned(reviewed, host.name)].filter((each) => each !== undefined);
+    const from = move.from === undefined ? {} : {from: move.from};
+    return [{name: host.name, silo: host.silo, to: move.to, ...from, ...describePin(fleet.states.get(host.name), move.to)}];
+  });
   const assignment = snapshot === undefined ? undefined : assignApp(world.inventory, app);
   const shared =
     assignment === undefined ? undefined : await planParts(world, {app, store: options.openStore(), assignment, balancer, fleet, planned});
@@ -153,6 +156,16 @@ async function rollbackOnce(
   const ids = new Set(moving.map((each) => each.to));
   await announcePlan(world, plan, app, snapshot ?? (ids.size === 1 ? [...ids][0] : undefined));
   const naming = namingParts(world, fleet.states, snapshot === undefined ? undefined : {snapshot, releases: [...ids]});
+  const digest = digestPlan(plan);
+  const inTheWay = takeover !== undefined && [...fleet.states.values()].some(({lease}) => lease?.run === takeover);
+  if (digest !== approved && (plan.hosts.length > 0 || inTheWay) && !(await approve(plan, fleet))) {
+    const changed = approved === undefined ? 'nothing' : `the leases of run ${options.takeover} were ended, and nothing else`;
+    throw new DroverError({code: 'refused', message: `not approved; ${changed} was changed`, fix: 'confirm the plan, or pass --yes'});
+  }
+  if (inTheWay) {
+    await takeOver(world, app, fleet, takeover);
+    return {kind: 'took-over', approved: digest};
+  }
   for (const {host, target} of targets) {
     if (target.kind === 'unchanged')
       await naming.emit({
@@ -163,9 +176,6 @@ async function rollbackOnce(
         ...(target.live === undefined ? {} : {release: target.live}),
       });
   }
-  if (plan.hosts.length > 0 && !(await approve(plan, fleet))) {
-    throw new DroverError({code: 'refused', message: 'not approved; nothing was changed', fix: 'confirm the plan, or pass --yes'});
-  }
   if (snapshot !== undefined) {
     const parts = targets.flatMap(({host, target}) => {
       const part = target.kind === 'release' ? target.id : fleet.states.get(host.name)?.live;
@@ -173,101 +183,15 @@ async function rollbackOnce(
     });
     await noteParts(world, {app, snapshot, run: world.run, states: fleet.states, parts});
   }
-  for (const problem of fleet.problems.values()) {
-    await world.emit({kind: 'host-ended', host: problem.host ?? '', outcome: 'skipped', code: problem.code, why: problem.message});
-  }
-  const ends = {app, plan, balancer, unusable: new Map(), startedMs, protect: [...ids], debt: fleet.problems.size};
-  return runRollout(naming, {...ends, mayRetry: () => wait.isOpen});
+  const left = [...fleet.problems].filter(([name]) => !plan.hosts.some((host) => host.name === name));
+  for (const [host, {code, message}] of left) await world.emit({kind: 'host-ended', host, outcome: 'skipped', code, why: message});
+  const ends = {app, plan, balancer, unusable: fleet.problems, startedMs, protect: [...ids], debt: left.length};
+  const end = await runRollout(naming, {...ends, mayRetry: () => wait.isOpen});
+  return end === 'leased' ? {kind: 'leased'} : {kind: 'ended', end};
 }
 
-/**
- * What a host leaves turned out bad, and is pinned out: unless it goes forward again, to what was proven after it.
- */
-function describePin(state: HostState | undefined, to: string): {readonly pinsOut?: string} {
-  const from = state?.live;
-  if (state === undefined || from === undefined) return {};
-  const first = (id: string): number => state.journal.findIndex((line) => line.event === 'confirmed' && line.detail === id);
-  if (first(from) >= 0 && first(from) < first(to)) return {};
-  return {pinsOut: snapshotsOf(state, from).at(-1)?.snapshot ?? from};
-}
-
-type Target =
-  | {readonly kind: 'release'; readonly id: string}
-  | {readonly kind: 'unchanged'; readonly why: string; readonly live: string | undefined}
-  | {readonly kind: 'refused'; readonly problem: Problem};
-
-/** The snapshot that hosts with parts go back to, all to the same. Throws `refused`, or `usage` when words name several. */
-function chooseBack(states: ReadonlyMap<string, HostState>, to: string | undefined): string {
-  const refuse = (code: 'refused' | 'usage', message: string, fix: string): never => {
-    throw new DroverError({code, message, fix});
-  };
-  if (to === undefined) {
-    const back = chooseSnapshotBack(states);
-    return (
-      back ?? refuse('refused', 'there is no earlier snapshot whose part is healthy on every host', 'name one with --to, or deploy one')
-    );
-  }
-  const [only, ...more] = listSnapshots(states).filter((id) => id.startsWith(to));
-  if (only === undefined) return refuse('refused', `no host holds a part of snapshot "${to}"`, 'push it and deploy it instead');
-  return more.length === 0 ? only : refuse('usage', `snapshot "${to}" matches ${more.length + 1}`, 'give more characters');
-}
-
-function findPart(host: Host, state: HostState, snapshot: string): Target {
-  const way = findPartBack(state, snapshot);
-  if (way.kind === 'release') return way;
-  if (way.kind === 'same') return {kind: 'unchanged', why: `serves its part of ${snapshot.slice(0, 12)} already`, live: state.live};
-  const message = `no part of ${snapshot.slice(0, 12)} was ever confirmed healthy on ${host.name}, or it is gone`;
-  return {kind: 'refused', problem: {code: 'refused', message, host: host.name, fix: 'deploy it instead'}};
-}
-
-function findTarget(host: Host, state: HostState, to: string | undefined): Target {
-  const refuse = (message: string, fix: string): Target => ({kind: 'refused', problem: {code: 'refused', message, host: host.name, fix}});
-  if (to !== undefined) {
-    if (state.live?.startsWith(to)) return {kind: 'unchanged', why: 'serves it already', live: state.live};
-    const [id, ...more] = state.releases.filter((release) => release.startsWith(to));
-    if (id === undefined) return refuse(`host ${host.name} does not hold release "${to}"`, 'push it and deploy it instead');
-    if (more.length > 0)
-      return {
-        kind: 'refused',
-        problem: {
-          code: 'usage',
-          message: `release "${to}" matches ${more.length + 1} on ${host.name}`,
-          host: host.name,
-          fix: 'give more characters',
-        },
-      };
-    if (!provenReleases(state).includes(id))
-      return refuse(`release ${id.slice(0, 12)} was never confirmed healthy on ${host.name}`, 'deploy it instead');
-    return {kind: 'release', id};
-  }
-  const target = rollbackTarget(state);
-  switch (target.kind) {
-    case 'release':
-      return target;
-    case 'already':
-      return {kind: 'unchanged', why: `run ${target.run} took it back already; name a release with --to to go further`, live: state.live};
-    case 'none':
-      return refuse(`host ${host.name} has no earlier healthy release`, 'deploy one instead');
-  }
-}
-
-/** A release that lost a byte since it was staged must not be gone back to. */
-async function verifyTargets(world: World, app: App, moving: readonly {readonly host: Host; readonly to: string}[]): Promise<void> {
-  const outcomes = await fanOut(
-    moving,
-    ({host, to}) => runStep(world, {host, step: 'verify', action: () => useHost(world, host, app, (on) => on.verify(to))}),
-    {
-      concurrency: world.concurrency,
-      random: world.random,
-      signal: world.signal,
-      drain: world.interrupted,
-    },
-  );
-  const problems = outcomes.flatMap((outcome) =>
-    outcome.kind === 'failed'
-      ? [outcome.problem.code === 'integrity' ? {...outcome.problem, fix: 'choose another release with --to'} : outcome.problem]
-      : [],
-  );
-  const [first, ...more] = problems;
-  if (first !== undefined) throw new DroverError(first, ...more);
+/** Ends the leases of a run as they were seen when the plan was made; what it did since is fenced off from here on. */
+async function takeOver(world: World, app: App, {states}: FleetReport, run: string): Promise<void> {
+  const hosts = await endLeases(world, {app, states, run, takeover: true});
+  await world.emit({kind: 'warning', message: `the lease of run ${run} on ${foldHostSet(hosts)} was ended: ${world.reason}`});
 }

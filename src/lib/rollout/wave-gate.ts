@@ -15,10 +15,26 @@ export function passGate(before: Answer): Answer {
   if (state.phase !== 'rolling' && state.phase !== 'soaking') return answer;
   if (isHostMoving(state)) return answer;
   if (state.stop !== undefined) {
-    const stopped: Answer = {state, effects: [...answer.effects, ...failWave(state, state.stop.why)]};
+    const over = state.stop.kind === 'interrupted' && hasArrived(state) ? closeLastWave(state) : failWave(state, state.stop.why);
+    const stopped: Answer = {state, effects: [...answer.effects, ...over]};
     return joinAnswers(stopped, endRun(state));
   }
   return state.phase === 'rolling' ? joinAnswers(answer, soakWave(state)) : answer;
+}
+
+function hasArrived({plan, hosts}: RolloutState): boolean {
+  return plan.hosts.every(({name}) => hosts.get(name)?.kind === 'done');
+}
+
+/** An interrupt that found every host arrived, or on the last steps there, has stopped nothing but the second look. */
+function closeLastWave(state: RolloutState): readonly Effect[] {
+  const skipsSoak = state.phase === 'rolling' && state.plan.soakMs > 0;
+  const message = `interrupted, but every host has arrived${skipsSoak ? '; they were not probed again after a soak' : ''}`;
+  return [...passWaves(state), {kind: 'announce', happening: {kind: 'warning', message}}];
+}
+
+function passWaves(state: RolloutState): readonly Effect[] {
+  return openWaves(state).map(({name}) => ({kind: 'announce', happening: {kind: 'wave-ended', wave: name, outcome: 'passed'}}));
 }
 
 /** A wave whose hosts have all ended is left to soak; then its hosts are probed once more. */
@@ -49,7 +65,7 @@ export function judgeSoak(state: RolloutState, event: Extract<RolloutEvent, {kin
 export function openNextWave(state: RolloutState): Answer {
   const {waves, at} = state.plan;
   const before = openWaves(state);
-  const passed = before.map(({name}): Effect => ({kind: 'announce', happening: {kind: 'wave-ended', wave: name, outcome: 'passed'}}));
+  const passed = passWaves(state);
   const index = waves.findIndex(
     (wave, place) => place > state.wave && !before.includes(wave) && wave.hosts.some((host) => state.hosts.get(host)?.kind === 'ready'),
   );

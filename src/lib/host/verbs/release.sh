@@ -12,10 +12,13 @@ if [ -z "$epoch" ]; then
   # A run that never held the lease of this host, or has given it back, leaves nothing to resume here.
   read_lease
   [ "$lease_run" != "$run" ] || fail 11 'the run holds the lease of this host'
-  [ ! -f "$state/runs/$run/plan" ] || [ -f "$state/runs/$run/ended" ] || {
-    record ended "$detail"
-    true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
-  }
+  [ -f "$state/runs/$run/plan" ] && [ ! -f "$state/runs/$run/ended" ] || exit 0
+  record ended "$detail"
+  true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
+  # It was leased last by this run, then, and was not touched.
+  read_epoch
+  [ "$detail" != refused ] || [ "$current_epoch" != "$(awk -v run="$run" '$3 == run && $4 == "leased" {last = $2} END {print last}' "$state/journal")" ] ||
+    give_plan_back
   exit 0
 fi
 if is_holder; then

@@ -1,0 +1,68 @@
+import {afterEach, beforeEach, describe, expect, it} from 'vitest';
+import type {Happening} from '../../src/lib/events/event.js';
+import type {Fence} from '../../src/lib/host/fence.js';
+import {SiteFleet} from './site-fleet.js';
+
+describe('a rollback that takes over from a run that is alive', {timeout: 60_000}, () => {
+  let fleet: SiteFleet;
+  let ids: readonly string[];
+  let fence: Fence;
+  /** What was said, and how often somebody was asked. */
+  let said: string[];
+  let asked: number;
+  const hear = (happening: Happening): void => {
+    if (happening.kind === 'warning') said.push(happening.message);
+  };
+  const leases = async (): Promise<readonly (string | undefined)[]> =>
+    Promise.all(fleet.hosts.map(async ({name}) => (await fleet.state(name)).lease?.run));
+  beforeEach(async () => {
+    [said, asked] = [[], 0];
+    fleet = await SiteFleet.make(2);
+    ids = [await fleet.release('1'), await fleet.release('2')];
+    for (const [index, id] of ids.entries()) expect((await fleet.deploy({run: `run-${index}`}, id)).exit).toBe(0);
+    const [to = '', from] = ids;
+    fence = {run: 'run-2', epoch: 0};
+    const request = {run: 'run-2', owner: 'bob@train', reason: '', ttlSeconds: 300, plan: '{}', from, to};
+    for (const {name} of fleet.hosts) fence = {run: 'run-2', epoch: await fleet.app(name).lease(request)};
+  });
+  afterEach(() => fleet.remove());
+
+  it('asks before it ends a lease, and a no leaves that run alone', async () => {
+    const approve = async (): Promise<boolean> => {
+      asked += 1;
+      expect(await leases()).toEqual(['run-2', 'run-2']);
+      return false;
+    };
+    await expect(fleet.rollback({run: 'run-4', reason: 'stop him', hear}, {takeover: 'run-2', approve})).rejects.toMatchObject({
+      code: 'refused',
+      message: 'not approved; nothing was changed',
+    });
+    expect(asked).toBe(1);
+    expect(await leases()).toEqual(['run-2', 'run-2']);
+    await fleet.app('web2').note(fence, 'draining', '');
+  });
+
+  it('asks once where nothing moved meanwhile, and says whose leases it ended', async () => {
+    const approve = async (): Promise<boolean> => ++asked === 1;
+    expect((await fleet.rollback({run: 'run-4', reason: 'stop him', hear}, {takeover: 'run-2', approve})).exit).toBe(0);
+    expect(await fleet.live()).toEqual([ids[0], ids[0]]);
+    expect(said).toContain('the lease of run run-2 on web[1-2] was ended: stop him');
+    await expect(fleet.app('web2').note(fence, 'draining', '')).rejects.toMatchObject({failure: 'fenced'});
+  });
+
+  it('asks again when that run has moved a host while the person thought, and tells what a no leaves', async () => {
+    const [first, second = ''] = ids;
+    // While the person thinks, the other run brings the first host to where the rollback leads.
+    const approve = async (): Promise<boolean> => {
+      asked += 1;
+      if (asked === 1) await fleet.app('web1').switchTo(fence, {from: second, to: first ?? '', confirmSeconds: 0, restart: ''});
+      return asked === 1;
+    };
+    await expect(fleet.rollback({run: 'run-4', reason: 'stop him', hear}, {takeover: 'run-2', approve})).rejects.toMatchObject({
+      message: 'not approved; the leases of run run-2 were ended, and nothing else was changed',
+    });
+    expect(asked).toBe(2);
+    expect(await fleet.live()).toEqual([first, second]);
+    expect(await leases()).toEqual([undefined, undefined]);
+  });
+});
