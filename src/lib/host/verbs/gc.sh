@@ -12,18 +12,18 @@ proven=$state/incoming/proven.$$
 awk 'NR == FNR {if ($4 == "reverted") taken[$3] = 1; next}
   $4 == "confirmed" && !($3 in taken) {line[++n] = $5}
   END {for (; n > 0; n--) if (!seen[line[n]]++) print line[n]}' "$journal" "$journal" | while IFS= read -r old; do
-  [ ! -d "$root/releases/$old" ] || [ -f "$state/pins/$old" ] || printf '%s\n' "$old"
-done >"$proven"
+  [ ! -d "$root/releases/$old" ] || [ -f "$state/pins/$old" ] || printf '%s\n' "$old" || exit 1
+done >"$proven" || fail 18 "cannot write below $state/incoming"
 kept=" $live $protect $(grep -vxFe "${live:--}" "$proven" | head -n 1) "
 [ ! -d "$state/pins" ] || kept="$kept$(ls -1t "$state/pins" | head -n "$keep" | tr '\n' ' ')"
 for mark in "$state"/incoming/*.base; do
   if [ -f "$mark" ] && IFS= read -r line <"$mark"; then kept="$kept$line "; fi
 done
-true >"$order.open"
+true >"$order.open" || fail 18 "cannot write below $state/incoming"
 for folder in "$state"/runs/*; do
   [ -f "$folder/plan" ] && [ ! -f "$folder/ended" ] || continue
-  cat "$folder/plan" >>"$order.open"
-  awk -v run="${folder##*/}" '$3 == run && $4 == "intent"' "$journal" >>"$order.open"
+  { cat "$folder/plan" && awk -v run="${folder##*/}" '$3 == run && $4 == "intent"' "$journal"; } >>"$order.open" ||
+    fail 18 "cannot write below $state/incoming"
 done
 # The proven, newest first; then the others by when they were staged, as the journal tells; then what it does not tell of.
 {
@@ -33,7 +33,7 @@ done
   for release in "$root"/releases/*; do
     [ -d "$release" ] && printf '%s\n' "${release##*/}"
   done
-} | awk '!seen[$0]++' >"$order"
+} | awk '!seen[$0]++' >"$order" || fail 18 "cannot write below $state/incoming"
 number=0
 while IFS= read -r old; do
   [ "$old" != others ] || number=0

@@ -1,12 +1,12 @@
 # Takes the lease for a run and raises the epoch; the payload is the run's plan. A live lease of another run is refused;
 # the same run may take over from its own dead controller at once, because the epoch fences that one off.
-open_run
+[ -n "$run" ] || fail 19 'no run was given'
 [ -n "$ttl" ] || fail 19 'no ttl was given'
+open_state
+text=$(cat)
 plan=$state/runs/$run/plan
-cat >"$plan.tmp.$$" || fail 18 "cannot write below $state/runs"
 # refuse STATUS WORDS…: leaves no trace of a run that may not begin.
 refuse() {
-  rm -f "$plan.tmp.$$"
   rmdir "$state/runs/$run" 2>/dev/null
   fail "$@"
 }
@@ -30,7 +30,7 @@ read_epoch
 read_lease
 if [ -n "$lease_run" ] && [ "$lease_run" != "$run" ] && [ "$lease_left" -gt 0 ]; then
   print_lease
-  refuse 10 "leased by $lease_owner for run $lease_run"
+  fail 10 "leased by $lease_owner for run $lease_run"
 fi
 for other in "$state"/runs/*/once-*; do
   case $other in "$state/runs/$run/"* | *.*[0-9]) continue ;; esac
@@ -38,24 +38,28 @@ for other in "$state"/runs/*/once-*; do
   [ "$task" = running ] || continue
   other=${other#"$state/runs/"}
   printf 'lease-run %s\nlease-owner its task once.%s, which is still at work,\nlease-reason \nlease-left 0\n' "${other%%/*}" "${other##*/once-}"
-  refuse 10 "the task once.${other##*/once-} of run ${other%%/*} is still at work"
+  fail 10 "the task once.${other##*/once-} of run ${other%%/*} is still at work"
 done
 if [ -n "$from$event" ]; then
   judge_current
-  [ -z "$unsafe" ] || refuse 17 "$unsafe"
-  [ "$live" = "$from" ] || [ "$live" = "$to" ] || refuse 12 "serves ${live:-nothing}, the plan expects ${from:-nothing}"
+  [ -z "$unsafe" ] || fail 17 "$unsafe"
+  [ "$live" = "$from" ] || [ "$live" = "$to" ] || fail 12 "serves ${live:-nothing}, the plan expects ${from:-nothing}"
 fi
 if [ -n "$to" ] && [ "$live" != "$to" ] && [ "$kind" != allow-pinned ] && [ -f "$state/pins/$to" ]; then
   IFS= read -r line <"$state/pins/$to"
   case $line in
     *" $run "*) ;;
-    *) refuse 28 "release $to was taken back here and is pinned out" ;;
+    *) fail 28 "release $to was taken back here and is pinned out" ;;
   esac
 fi
+# What goes back may do so on a full disk.
+case $text in
+  *'"command":"rollback"'*) rm -f "$state/ballast" ;;
+  *) [ -z "$(last_detail intent)" ] || rm -f "$state/ballast" ;;
+esac
+mkdir -p "$state/runs/$run" || fail 18 "cannot write below $state/runs"
 [ -z "$token" ] || take_up_plan
-if [ -s "$plan.tmp.$$" ]; then
-  mv -f "$plan.tmp.$$" "$plan" || fail 18 "cannot write below $state/runs"
-fi
+[ -z "$text" ] || printf '%s\n' "$text" | write_file "$plan" || fail 18 "cannot write below $state/runs"
 rm -f "$plan".tmp.* "$state/runs/$run/ended"
 epoch=$((current_epoch + 1))
 printf '%s\n' "$epoch" | write_durably "$state/epoch" || fail 18 "cannot write $state/epoch"

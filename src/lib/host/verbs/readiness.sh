@@ -7,8 +7,10 @@ check_readiness() {
   [ "$decision" != reverted ] || fail 22 'this host took the release back by itself; nobody confirmed it in time'
 }
 
-# lay_in: what the way back needs: room, should the disk fill up, and the restart command.
+# lay_in: what the way back needs: room, should the disk fill up, and the restart command. A rollback is the way back, and
+# has been given that room.
 lay_in() {
-  [ -s "$state/ballast" ] || head -c 65536 /dev/zero | write_file "$state/ballast" || fail 15 "not enough space below $root"
+  [ -s "$state/ballast" ] || grep -q '"command":"rollback"' "$state/runs/$run/plan" 2>/dev/null ||
+    head -c 131072 /dev/zero | write_file "$state/ballast" || fail 15 "not enough space below $root"
   [ -z "$restart" ] || printf '%s\n' "$restart" | write_file "$state/runs/$run/restart" || fail 18 "cannot write below $state/runs"
 }
