@@ -32,7 +32,7 @@ describe.each(shells)('the lease under $name', (shell: Shell) => {
     await expect(site.app.release(fence, 'late')).rejects.toMatchObject({failure: 'fenced'});
   });
 
-  it('fences every change of an owner that was taken over', async () => {
+  it('F4 I6: fences every change of an owner that was taken over', async () => {
     const old = await site.lease('run-1', undefined, a, {ttl: 0});
     const fence = await site.lease('run-2', undefined, b);
     const move = {from: undefined, to: a, confirmSeconds: 0, restart: 'echo old'};
@@ -68,7 +68,7 @@ describe.each(shells)('the lease under $name', (shell: Shell) => {
     await site.lease('run-2', undefined, a);
   });
 
-  it('does not begin anew where its state was removed', async () => {
+  it('F6: does not begin anew where its state was removed', async () => {
     const fence = await site.lease('run-1', undefined, a);
     await rm(site.at('.drover', 'epoch'));
     await expect(site.app.switchTo(fence, {from: undefined, to: a, confirmSeconds: 0, restart: ''})).rejects.toMatchObject({
@@ -101,7 +101,7 @@ describe.each(shells)('the lease under $name', (shell: Shell) => {
     expect(await end('run-3', expired.epoch)).toBe(true);
   });
 
-  it('keeps what a run needs: its plan, and values that hold any byte', async () => {
+  it('T4: keeps what a run needs: its plan, and values that hold any byte', async () => {
     const plan = `{"a":"ünï '\\"$(x)\`\\\\"}\n${'x'.repeat(200_000)}`;
     const fence = await site.lease('run-1', undefined, a, {plan});
     expect(await site.app.readPlan('run-1')).toBe(plan);

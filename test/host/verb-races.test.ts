@@ -59,7 +59,7 @@ describe.each(shells.filter(({uid}) => uid === undefined))('races under $name', 
     await site.remove();
   }, 60_000);
 
-  it('one of many runs gets the lease, and every epoch is given once', async () => {
+  it('F1: one of many runs gets the lease, and every epoch is given once', async () => {
     const site = await Site.make(shell);
     const to = await site.stage({name: 'a'});
     for (let round = 0; round < 3; round++) {

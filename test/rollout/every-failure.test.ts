@@ -150,7 +150,7 @@ describe('the Nth failure, for every N', () => {
     }
   });
 
-  it('finishes the hosts in hand after an interrupt at any event, and the run is resumable', () => {
+  it('A5 I3: finishes the hosts in hand after an interrupt at any event, and the run is resumable', () => {
     for (const command of ['deploy', 'rollback'] as const) {
       for (const plan of plans(command)) {
         const calm = simulate(calmScenario(plan)).trace.length;

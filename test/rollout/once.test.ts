@@ -13,12 +13,15 @@ const once: OncePlan = {before: 'expand', after: 'contract', deadlineMs: 60_000,
 const hosts = three.map((name) => planHost(name));
 const plan = planFor(hosts, {floors: {eu: 1}, once});
 
-/** What the hosts of the model would say of themselves to a resume. */
-function stateOf(model: FleetModel, verdict: Verdict, name: string): HostState {
+/** What the hosts of the model would say of themselves to a resume, after all that controllers have done so far. */
+function stateOf(model: FleetModel, sofar: readonly Verdict[], name: string): HostState {
   const live = model.releaseOf(name);
   const line = (run: string, event: string, detail: string): JournalLine => ({at: '', epoch: '1', run, event, detail});
-  const {touched, arrived} = verdict.referee;
-  const hasConfirmed = arrived.has(name) || verdict.trace.some((each) => each.includes(`step-done ${name} confirm`));
+  const isTouched = sofar.some(({referee}) => referee.touched.has(name));
+  const hasConfirmed = sofar.some(
+    ({referee, trace}) => referee.arrived.has(name) || trace.some((each) => each.includes(`step-done ${name} confirm`)),
+  );
+  const isDone = (task: 'before' | 'after'): boolean => sofar.some(({referee}) => referee.tasksDone.has(task));
   return {
     ...{
       fresh: false,
@@ -32,23 +35,22 @@ function stateOf(model: FleetModel, verdict: Verdict, name: string): HostState {
       plans: [],
       lease: undefined,
     },
-    ...{live, openRuns: verdict.end === undefined ? [plan.run] : [], decisions: new Map()},
+    ...{live, openRuns: sofar.at(-1)?.end === undefined ? [plan.run] : [], decisions: new Map()},
     tasks: (['before', 'after'] as const)
       .filter((task) => model.taskRuns.has(`${task} ${name}`))
-      .map((task) => ({run: plan.run, task, state: verdict.referee.tasksDone.has(task) ? 'done' : 'running'})),
+      .map((task) => ({run: plan.run, task, state: isDone(task) ? 'done' : 'running'})),
     journal: [
       line('r0', 'confirmed', 'old'),
-      ...(touched.has(name) ? [line(plan.run, 'draining', ''), line(plan.run, 'intent', 'old new')] : []),
+      ...(isTouched ? [line(plan.run, 'draining', ''), line(plan.run, 'intent', 'old new')] : []),
       ...(hasConfirmed ? [line(plan.run, 'confirmed', 'new')] : []),
     ],
   };
 }
 
-/** A controller that dies after `crashAtEvent` events, and another that goes on from what hosts say. */
-function crashAndResume(how: Staging, more: Partial<Scenario> = {}): {first: Verdict; rest: Verdict; resumed: Scenario} {
-  const first = simulate(calmScenario(plan, more), how);
-  const {model} = first;
-  const states = new Map(three.map((name) => [name, stateOf(model, first, name)]));
+/** Another controller that goes on from what hosts say, and may die as well. */
+function goOn(sofar: readonly [Verdict, ...Verdict[]], how: Staging): {rest: Verdict; resumed: Scenario} {
+  const [{model}] = sofar;
+  const states = new Map(three.map((name) => [name, stateOf(model, sofar, name)]));
   const rotation = hosts.map((host) => ({
     host: {name: host.name} as never,
     state: model.isServing(host.name) ? ('in' as const) : ('out' as const),
@@ -59,7 +61,12 @@ function crashAndResume(how: Staging, more: Partial<Scenario> = {}): {first: Ver
     hosts: hosts.map((host) => modelHost(host, {live: model.releaseOf(host.name)})),
     name: JSON.stringify(how),
   });
-  return {first, resumed, rest: simulate(resumed, {model})};
+  return {resumed, rest: simulate(resumed, {...how, model})};
+}
+
+/** A controller that dies after `crashAtEvent` events. */
+function crash(how: Staging): Verdict {
+  return simulate(calmScenario(plan), how);
 }
 
 describe('once tasks', () => {
@@ -95,8 +102,9 @@ describe('once tasks', () => {
     let runs = 0;
     for (const orphansFinish of [false, true]) {
       for (let crashAtEvent = 1; ; crashAtEvent++) {
-        const {first, rest, resumed} = crashAndResume({crashAtEvent, orphansFinish});
+        const first = crash({crashAtEvent, orphansFinish});
         if (first.end !== undefined) break;
+        const {rest, resumed} = goOn([first], {});
         runs++;
         if (rest.violations.length > 0) expect.fail(describeVerdict(resumed, rest));
         expect(rest.end?.outcome, describeVerdict(resumed, rest)).toBe('converged');
@@ -104,6 +112,55 @@ describe('once tasks', () => {
       }
     }
     expect(runs).toBeGreaterThan(60);
+  });
+
+  it('A4 I3: run once each, also when whoever goes on dies as well, at any moment', () => {
+    let runs = 0;
+    for (const orphansFinish of [false, true]) {
+      for (let one = 1; ; one++) {
+        if (crash({crashAtEvent: one, orphansFinish}).end !== undefined) break;
+        for (let other = 1; ; other++) {
+          const first = crash({crashAtEvent: one, orphansFinish});
+          const second = goOn([first], {crashAtEvent: other, orphansFinish});
+          if (second.rest.end !== undefined) break;
+          const {rest, resumed} = goOn([first, second.rest], {});
+          runs++;
+          const tried = `crash at ${one}, then at ${other}: ${describeVerdict(resumed, rest)}`;
+          if (rest.violations.length > 0) expect.fail(tried);
+          expect(rest.end?.outcome, tried).toBe('converged');
+          expect([rest.model.countRuns('before'), rest.model.countRuns('after')], tried).toEqual([1, 1]);
+        }
+      }
+    }
+    expect(runs).toBeGreaterThan(500);
+  });
+
+  it('A2 I8: are not begun by a rollback after a crash, which brings every host back that had moved', () => {
+    let moved = 0;
+    for (let crashAtEvent = 1; ; crashAtEvent++) {
+      const first = crash({crashAtEvent, orphansFinish: true});
+      if (first.end !== undefined) break;
+      const {model} = first;
+      // Past the contract there is no way back.
+      if (model.countRuns('after') > 0) continue;
+      const left = hosts.filter(({name}) => model.releaseOf(name) === 'new').map((host) => ({...host, from: 'new', to: 'old'}));
+      if (left.length === 0) continue;
+      moved++;
+      const back = calmScenario(planFor(left, {command: 'rollback', floors: {eu: 1}}), {
+        hosts: hosts.map((host) => {
+          const {name} = host;
+          const now = {live: model.releaseOf(name), drainedAtStart: !model.isServing(name)};
+          return modelHost(left.find((each) => each.name === name) ?? host, now);
+        }),
+        name: `crash at ${crashAtEvent}`,
+      });
+      const verdict = simulate(back);
+      if (verdict.violations.length > 0) expect.fail(describeVerdict(back, verdict));
+      expect(verdict.end?.outcome, describeVerdict(back, verdict)).toBe('converged');
+      expect(three.map((name) => verdict.model.releaseOf(name))).toEqual(['old', 'old', 'old']);
+      expect(verdict.model.taskRuns.size).toBe(0);
+    }
+    expect(moved).toBeGreaterThan(10);
   });
 
   it('whose host cannot be asked how it ended are left to a person', () => {
