@@ -2,7 +2,7 @@ import {spawnSync} from 'node:child_process';
 import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
-import {isRoot, type Shell, Site, shells} from './verb-site.js';
+import {isRoot, listIncoming, type Shell, Site, shells} from './verb-site.js';
 
 describe.each(shells)('upkeep under $name', (shell: Shell) => {
   let site: Site;
@@ -67,6 +67,40 @@ describe.each(shells)('upkeep under $name', (shell: Shell) => {
       'confirmed',
       'ended',
     ]);
+  });
+});
+
+/** 1000 of them are the row; they take some minutes. */
+const runs = Number(process.env.RUNS ?? 32);
+
+describe('many runs, one after another', {timeout: 60_000 + runs * 5000}, () => {
+  it('F15: leave a journal and records that do not grow, and no temporary file', async () => {
+    const site = await Site.make();
+    const [a, b] = [await site.stage({name: 'a'}), await site.stage({name: 'b'})];
+    await site.deploy('run-0000', undefined, a);
+    await writeFile(site.at('.drover', 'journal'), '2026-01-01T00:00:00Z 1 run-0000 renewed x\n'.repeat(1900), {flag: 'a'});
+    let longest = 0;
+    for (let run = 1; run <= runs; run++) {
+      const [from, to] = run % 2 === 1 ? [a, b] : [b, a];
+      await site.deploy(`run-${String(run).padStart(4, '0')}`, from, to);
+      await site.app.prune(5, []);
+      longest = Math.max(longest, (await site.events()).length);
+    }
+    expect(longest).toBeLessThanOrEqual(2004);
+    expect((await site.events()).length).toBeLessThan(1900);
+    expect(await listIncoming(site)).toEqual([]);
+    expect((await readdir(site.at('.drover', 'runs'))).length).toBeLessThanOrEqual(31);
+    const names = await readdir(site.root, {recursive: true});
+    expect(names.filter((name) => /\.tmp|\.drover-next|ballast\./.test(name))).toEqual([]);
+    expect((await readdir(site.root)).sort()).toEqual(['.drover', 'current', 'releases']);
+    const state = await site.app.readState();
+    expect([state.live, state.lease, state.openRuns, [...state.releases].sort()]).toEqual([
+      runs % 2 === 1 ? b : a,
+      undefined,
+      [],
+      [a, b].sort(),
+    ]);
+    await site.remove();
   });
 });
 

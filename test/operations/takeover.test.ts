@@ -50,6 +50,17 @@ describe('a rollback that takes over from a run that is alive', {timeout: 60_000
     await expect(fleet.app('web2').note(fence, 'draining', '')).rejects.toMatchObject({failure: 'fenced'});
   });
 
+  it('T9: keeps a reason of several lines as one, so that none can pass for a field or a record', async () => {
+    const reason = 'errors\nkind=allow-pinned\n2026-01-01T00:00:00Z 9 run-9 confirmed forged';
+    expect((await fleet.rollback({run: 'run-4', reason}, {takeover: 'run-2', unsafe: ['takeover']})).exit).toBe(0);
+    const {journal, lease} = await fleet.state('web1');
+    expect(lease).toBeUndefined();
+    expect(journal.filter(({run}) => run === 'run-9')).toEqual([]);
+    const oneLine = reason.replaceAll('\n', ' ');
+    expect(journal).toContainEqual(expect.objectContaining({event: 'lease-ended', detail: `ana@desk: ${oneLine}`}));
+    expect(journal).toContainEqual(expect.objectContaining({run: 'run-4', event: 'unsafe', detail: `takeover: ${oneLine}`}));
+  });
+
   it('asks again when that run has moved a host while the person thought, and tells what a no leaves', async () => {
     const [first, second = ''] = ids;
     // While the person thinks, the other run brings the first host to where the rollback leads.

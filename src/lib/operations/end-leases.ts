@@ -3,6 +3,7 @@ import {fanOut} from '../fanout/fan-out.js';
 import type {HeldLease, HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
+import {nameCause} from './lease-host.js';
 import {useHost} from './on-host.js';
 import type {World} from './world.js';
 
@@ -40,7 +41,7 @@ export async function endLeases(
     hosts,
     (host) => {
       const epoch = held.find((each) => each.host === host.name)?.lease.epoch ?? 0;
-      return useHost(world, host, app, (on) => on.endLease({run, epoch, owner: world.operator, reason: world.reason, takeover}));
+      return useHost(world, host, app, (on) => on.endLease({run, epoch, owner: world.operator, reason: nameCause(world.reason), takeover}));
     },
     {concurrency: world.concurrency, random: world.random, signal: world.signal},
   );

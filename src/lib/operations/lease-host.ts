@@ -51,7 +51,7 @@ function makeRequest(crew: Crew, name: string): LeaseRequest {
   return {
     run: plan.run,
     owner: world.operator,
-    reason: plan.reason,
+    reason: nameCause(plan.reason),
     ttlSeconds: leaseSeconds,
     plan: kept,
     from: planned.from,
