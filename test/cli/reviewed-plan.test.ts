@@ -1,57 +1,9 @@
-import {execFileSync} from 'node:child_process';
-import {appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import path from 'node:path';
-import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {type Lab, startLab} from '../../src/lib/lab/lab.js';
-import {writeContent} from '../../src/lib/lab/lab-content.js';
-import {type Ended, runDrover} from './drover.js';
-
-const policy = 'review: {allowed_signers: allowed_signers, approvals: 1, emergency: true}\n';
+import {readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {describe, expect, it} from 'vitest';
+import {useReviewLab} from './review-lab.js';
 
 describe('a reviewed plan', {timeout: 180_000}, () => {
-  let dir: string;
-  let lab: Lab;
-  let version = 1;
-  const at = (name: string): string => path.join(dir, name);
-  const droverWith = (env: Record<string, string>, words: readonly string[], stdin?: Buffer): Promise<Ended> =>
-    runDrover(words, {cwd: dir, env, ...(stdin === undefined ? {} : {stdin})});
-  const drover = (...words: string[]): Promise<Ended> => droverWith({DROVER_SIGNING_KEY: at('ana')}, words);
-  const succeed = async (...words: string[]): Promise<Ended> => {
-    const ended = await drover(...words);
-    expect(ended.status, `${ended.stdout}${ended.stderr}`).toBe(0);
-    return ended;
-  };
-  const refuse = async (status: number, text: string | RegExp, ...words: string[]): Promise<void> => {
-    const ended = await drover(...words);
-    expect([ended.status, ended.stderr]).toEqual([status, expect.stringMatching(text)]);
-  };
-  const renew = async (): Promise<string> => {
-    await writeContent(at('content'), {version: ++version, pages: 5});
-    return (await succeed('snapshot')).stdout.trim().split('\n').at(-1) ?? '';
-  };
-  const approve = (who: string, plan: string): Promise<Ended> => succeed('approve', plan, '--yes', '--key', at(who));
-  const live = async (): Promise<string> => (await succeed('status', '--json')).stdout;
-
-  beforeAll(async () => {
-    dir = await mkdtemp(path.join(tmpdir(), 'drover-review-'));
-    lab = await startLab({dir, hosts: 2, missCostMs: 1, signal: AbortSignal.timeout(60_000)});
-    const lines: string[] = [];
-    for (const who of ['ana', 'bob', 'carol', 'stranger']) {
-      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', who, '-f', at(who)]);
-      const [type, key] = (await readFile(at(`${who}.pub`), 'utf8')).split(' ');
-      if (who !== 'stranger') lines.push(`${who}@example.com ${type} ${key}\n`);
-    }
-    await writeFile(at('allowed_signers'), lines.join(''));
-    await appendFile(at('drover.yml'), policy);
-    await writeContent(at('content'), {version, pages: 5});
-    await succeed('snapshot');
-    await succeed('deploy', '--all', '--yes', '--without-approval', '--reason', 'the first one');
-  });
-  afterAll(async () => {
-    await lab?.stop();
-    await rm(dir, {recursive: true, force: true});
-  });
+  const {at, droverWith, drover, succeed, refuse, renew, approve, live, dir, lab} = useReviewLab();
 
   it('is the only way where the policy asks for approvals, and the refusal names the commands to type', async () => {
     const before = await live();
@@ -122,115 +74,6 @@ describe('a reviewed plan', {timeout: 180_000}, () => {
     await refuse(4, /stale on 2 of 2 hosts: web1 was leased since \(epoch \d+, expected \d+\)/, 'deploy', '--plan', 'old.json');
   });
 
-  describe('that was made', () => {
-    beforeAll(async () => {
-      await renew();
-      await succeed('deploy', '--all', '--plan-out', 'good.json');
-    });
-    const copy = async (name: string, edit: (text: string) => string): Promise<string> => {
-      await writeFile(at(name), edit(await readFile(at('good.json'), 'utf8')));
-      await cp(at('good.json.author'), at(`${name}.author`));
-      return name;
-    };
-
-    it('XP1: and is no plan any more, says where', async () => {
-      const cut = await copy('cut.json', (text) => text.slice(0, 200));
-      await refuse(
-        3,
-        /cut\.json is not a plan: line \d+:\d+: .*the end of the file; make one with: drover deploy --plan-out FILE/,
-        'deploy',
-        '--plan',
-        cut,
-      );
-      await refuse(3, 'is not a plan', 'approve', cut, '--yes');
-      await refuse(3, 'empty.json is not a plan: it is empty', 'deploy', '--plan', await copy('empty.json', () => ''));
-      await refuse(
-        3,
-        'it has no "drover-plan"',
-        'deploy',
-        '--plan',
-        await copy('other.json', () => '{"version": 4, "resource_changes": []}'),
-      );
-      await refuse(3, /twice/, 'deploy', '--plan', await copy('twice.json', (text) => text.replace('{', '{"author": "x",')));
-      await refuse(3, 'plan none.json not found', 'deploy', '--plan', 'none.json');
-    });
-
-    it('XP2: and was edited, is refused by who approves and who carries out', async () => {
-      const edited = await copy('edited.json', (text) => text.replace(/"budget": \d+/, '"budget": 7'));
-      const text = /edited\.json was changed after it was made \(digest \w{12}, not \w{12}\); make a new plan/;
-      await refuse(9, text, 'deploy', '--plan', edited);
-      await refuse(9, text, 'approve', edited, '--yes');
-      expect(await readdir(dir)).not.toContain('edited.json.sig-ana@example.com');
-    });
-
-    it('XP8: by a newer drover, is told from a broken one', async () => {
-      const newer = await copy('newer.json', (text) => text.replace('"drover-plan": 1', '"drover-plan": 3'));
-      await refuse(3, 'newer.json has plan format 3, and this drover knows format 1', 'deploy', '--plan', newer);
-    });
-
-    it('XP5: for another app or fleet, is not for this one', async () => {
-      await refuse(4, 'good.json is for app "site", this is "code"', 'deploy', 'code', '--plan', 'good.json');
-      await approve('bob', 'good.json');
-      await cp(at('inventory.yml'), at('staging.yml'));
-      await refuse(
-        4,
-        'the plan is for "site" of inventory.yml, this is "site" of staging.yml',
-        'deploy',
-        '--plan',
-        'good.json',
-        '-i',
-        'staging.yml',
-      );
-      await rm(at('good.json.sig-bob@example.com'));
-    });
-
-    it('F10 T24: counts whom the policy of the project names, not its author, nobody twice, and nothing older', async () => {
-      await refuse(4, 'you made this plan', 'approve', 'good.json', '--yes', '--key', at('ana'));
-      await refuse(4, /key SHA256:\S+ is nobody's in allowed_signers/, 'approve', 'good.json', '--yes', '--key', at('stranger'));
-      // Signed where no policy was at hand, and brought beside the plan.
-      const sign = async (who: string, plan: string): Promise<void> => {
-        await succeed('approve', plan, '--yes', '--key', at(who), '--as', who, '--config', 'nowhere.yml');
-      };
-      await sign('ana', 'good.json');
-      await sign('stranger', 'good.json');
-      await sign('bob', 'one.json');
-      await cp(at('one.json.sig-bob'), at('good.json.sig-bob'));
-      await writeFile(at('good.json.sig-junk'), 'not a signature\n');
-      const ended = await drover('deploy', '--plan', 'good.json');
-      expect(ended.status).toBe(4);
-      expect(ended.stderr).toContain('good.json.sig-ana is by ana@example.com, who made the plan');
-      expect(ended.stderr).toMatch(/good\.json\.sig-stranger is by key SHA256:\S+, which may not approve/);
-      expect(ended.stderr).toContain('good.json.sig-bob is for another plan, or for what this one was before');
-      expect(ended.stderr).toContain('good.json.sig-junk is no signature');
-      await cp(at('good.json.sig-stranger'), at('good.json.author'));
-      await sign('ana', 'good.json');
-      await refuse(4, 'the author is not known', 'deploy', '--plan', 'good.json');
-    });
-
-    it('T24: asks for two people and an owner, whoever the plan says there are', async () => {
-      await renew();
-      await succeed('deploy', '--all', '--plan-out', 'two-of-us.json');
-      const yml = await readFile(at('drover.yml'), 'utf8');
-      await writeFile(
-        at('drover.yml'),
-        yml.replace(policy, 'review: {allowed_signers: allowed_signers, approvals: 2, owners: [carol@example.com]}\n'),
-      );
-      await approve('bob', 'two-of-us.json');
-      await cp(at('two-of-us.json.sig-bob@example.com'), at('two-of-us.json.sig-again'));
-      await refuse(
-        4,
-        /2 approvals are wanted, and 1 \(bob@example\.com\) counted: .* is by bob@example\.com again/,
-        'deploy',
-        '--plan',
-        'two-of-us.json',
-      );
-      await refuse(4, 'allows no deploy without approval', 'deploy', '--all', '--yes', '--without-approval', '--reason', 'x');
-      await approve('carol', 'two-of-us.json');
-      await succeed('deploy', '--plan', 'two-of-us.json');
-      await writeFile(at('drover.yml'), yml);
-    });
-  });
-
   it('is refused when the settings are not those that were approved', async () => {
     await renew();
     await succeed('deploy', '--all', '--plan-out', 'settings.json');
@@ -264,7 +107,7 @@ describe('a reviewed plan', {timeout: 180_000}, () => {
     );
     await refuse(2, '--expires means nothing without --plan-out', 'deploy', '--all', '--expires', '4h');
     await refuse(2, '--expires must be 1m to 168h', 'deploy', '--all', '--plan-out', 'x.json', '--expires', '200h');
-    expect(await readdir(dir)).not.toContain('x.json');
+    expect(await readdir(dir())).not.toContain('x.json');
   });
 
   it('T23: is shown with every control character of its text made visible', async () => {
@@ -295,7 +138,7 @@ describe('a reviewed plan', {timeout: 180_000}, () => {
       'run',
       '--all',
       '--',
-      `cat ~/*/.drover/journal ${lab.dir}/*/.drover/journal 2>/dev/null | grep ' unsafe ' | tail -n 1`,
+      `cat ~/*/.drover/journal ${lab().dir}/*/.drover/journal 2>/dev/null | grep ' unsafe ' | tail -n 1`,
     );
     expect(stdout).toContain('unsafe without-approval: the site is down');
   });

@@ -1,52 +1,29 @@
 import {readdirSync, readlinkSync} from 'node:fs';
-import {mkdir, writeFile} from 'node:fs/promises';
-import path from 'node:path';
 import {setImmediate as turn} from 'node:timers/promises';
-import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {rigAvailable} from './available.js';
+import {ContentRig, files, web} from './content-rig.js';
 import type {Finished} from './finished.js';
-import {type Rig, startRig} from './rig.js';
-
-const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
-const web = ['web1', 'web2', 'web3', 'web4'];
-const files = Array.from({length: 60}, (_, index) => `d${index % 12}/page-${index}.html`);
 
 const available = rigAvailable();
 
 describe.skipIf(!available.ok).each(['ssh', 'openssh'])('content shared out among hosts with real sshd, over %s', (link) => {
-  let rig: Rig;
-  let project: string;
-
-  beforeAll(async () => {
-    rig = await startRig({hosts: 4, perHost: {web2: {shell: 'fish', rcNoise: true}, web3: {shell: 'sh', userland: 'busybox'}}});
-    project = path.join(rig.dir, 'project');
-    for (const file of files) {
-      await mkdir(path.dirname(path.join(project, 'content', file)), {recursive: true});
-      await writeFile(path.join(project, 'content', file), `page ${file}\n`);
-    }
-    await writeFile(path.join(project, 'inventory.yml'), rig.inventoryYaml({link}));
-    const makeRoot = 'install -d -o deploy /srv/parts || { mkdir -p /srv/parts; chown deploy /srv/parts; }';
-    for (const host of web) await rig.exec(host, ['/usr/bin/dash', '-c', makeRoot]);
-  });
-  afterAll(async () => {
-    await rig?.stop();
-  });
-
-  const drover = (...words: string[]): Promise<Finished> =>
-    rig.operator.exec([process.execPath, program, ...words], {cwd: project, timeoutMs: 180_000});
-
+  let content: ContentRig;
+  const drover = (...words: string[]): Promise<Finished> => content.drover(...words);
   const configure = (hosts: string): Promise<void> =>
-    writeFile(
-      path.join(project, 'drover.yml'),
-      `inventory: inventory.yml
-apps:
-  parts: {source: ./content, root: /srv/parts, hosts: "${hosts}", partitions: {by: hash, count: 32, copies: 2, depth: 2, within: all}, roll: {waves: [1, 100%], floor: 0}}
-`,
+    content.configure(
+      `parts: {source: ./content, root: /srv/parts, hosts: "${hosts}", partitions: {by: hash, count: 32, copies: 2, depth: 2, within: all}, roll: {waves: [1, 100%], floor: 0}}`,
     );
 
+  beforeAll(async () => {
+    content = await ContentRig.start(link, '/srv/parts');
+  });
+  afterAll(async () => {
+    await content?.rig.stop();
+  });
+
   function listLive(host: string): ReadonlySet<string> {
-    const root = `${rig.hostRoot(host)}/srv/parts`;
+    const root = `${content.rig.hostRoot(host)}/srv/parts`;
     try {
       const release = `${root}/${readlinkSync(`${root}/current`)}`;
       return new Set(readdirSync(release, {recursive: true, encoding: 'utf8'}));

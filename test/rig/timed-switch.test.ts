@@ -1,52 +1,31 @@
 import {readlinkSync} from 'node:fs';
-import {mkdir, writeFile} from 'node:fs/promises';
-import path from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {writeFile} from 'node:fs/promises';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {rigAvailable} from './available.js';
+import {ContentRig, web} from './content-rig.js';
 import type {Finished} from './finished.js';
-import {type Rig, startRig} from './rig.js';
-
-const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
-const web = ['web1', 'web2', 'web3', 'web4'];
-const files = Array.from({length: 60}, (_, index) => `d${index % 12}/page-${index}.html`);
 
 const available = rigAvailable();
 
 describe.skipIf(!available.ok).each(['ssh', 'openssh'])('hosts with real sshd, over %s', (link) => {
-  let rig: Rig;
-  let project: string;
+  let content: ContentRig;
+  const drover = (...words: string[]): Promise<Finished> => content.drover(...words);
+  const inside = (host: string, script: string): Promise<string> => content.inside(host, script);
 
   beforeAll(async () => {
-    rig = await startRig({hosts: 4, perHost: {web2: {shell: 'fish', rcNoise: true}, web3: {shell: 'sh', userland: 'busybox'}}});
-    project = path.join(rig.dir, 'project');
-    for (const file of files) {
-      await mkdir(path.dirname(path.join(project, 'content', file)), {recursive: true});
-      await writeFile(path.join(project, 'content', file), `page ${file}\n`);
-    }
-    await writeFile(path.join(project, 'inventory.yml'), rig.inventoryYaml({link}));
-    await writeFile(
-      path.join(project, 'drover.yml'),
-      `inventory: inventory.yml
-apps:
-  timed: {source: ./content, root: /srv/timed, hosts: role:web, roll: {waves: [100%], confirm: 2m}}
-`,
-    );
-    for (const host of web) await inside(host, 'install -d -o deploy /srv/timed || { mkdir -p /srv/timed; chown deploy /srv/timed; }');
+    content = await ContentRig.start(link, '/srv/timed');
+    await content.configure('timed: {source: ./content, root: /srv/timed, hosts: role:web, roll: {waves: [100%], confirm: 2m}}');
     await drover('snapshot', 'timed');
     expect((await drover('deploy', 'timed', '--all', '--yes')).status).toBe(0);
   });
   afterAll(async () => {
-    await rig?.stop();
+    await content?.rig.stop();
   });
 
-  const drover = (...words: string[]): Promise<Finished> =>
-    rig.operator.exec([process.execPath, program, ...words], {cwd: project, timeoutMs: 180_000});
-  const inside = async (host: string, script: string): Promise<string> =>
-    (await rig.exec(host, ['/usr/bin/dash', '-c', script])).stdout.trim();
-  const live = (root: string): string[] => web.map((host) => readlinkSync(`${rig.hostRoot(host)}${root}/current`).replace('releases/', ''));
+  const live = (root: string): string[] =>
+    web.map((host) => readlinkSync(`${content.rig.hostRoot(host)}${root}/current`).replace('releases/', ''));
   const snapshot = async (text: string): Promise<string> => {
-    await writeFile(path.join(project, 'content', 'd0', 'page-0.html'), text);
+    await writeFile(content.at('content', 'd0', 'page-0.html'), text);
     return (await drover('snapshot', 'timed')).stdout.trim();
   };
   const at = (...more: string[]): Promise<Finished> =>

@@ -1,16 +1,14 @@
 import {DroverError} from '../errors/drover-error.js';
 import type {App} from '../inventory/app.js';
-import {openAppBalancer} from '../operations/app-balancer.js';
 import {type DeployOptions, deployApp} from '../operations/deploy-app.js';
 import type {Answer} from './answer.js';
-import {approvePlan} from './approve-plan.js';
-import {conductRun, type RunFlags} from './conduct-run.js';
+import {type ChangeFlags, conductChange, listUnsafe, refuseOtherPlan} from './conduct-change.js';
 import {readContractFlag} from './contract-flags.js';
 import {readEmbargoFlag} from './embargo-flags.js';
-import {chooseAppAndSnapshot, chooseHosts, type Loaded, loadBoth, type ProjectFlags, type SelectionFlags} from './load-project.js';
+import {chooseAppAndSnapshot, chooseHosts, type Loaded, loadBoth, type ProjectFlags} from './load-project.js';
 import {openStore} from './open-store.js';
 import {readPinFlag} from './pin-flags.js';
-import {choosePlan, holdsMs, type PlanFileFlags, refuseBeside} from './plan-file-flags.js';
+import {choosePlan, refuseBeside} from './plan-file-flags.js';
 import type {ReadPlan} from './read-plan-file.js';
 import {chooseAppOfPlan, chooseHostsOfPlan, reviewPlan} from './review-plan.js';
 import {quoteWord} from './shell-word.js';
@@ -19,18 +17,11 @@ import {readTimeFlags} from './time-flags.js';
 import {adjustApp, type TransferFlags} from './transfer-flags.js';
 
 export type DeployFlags = ProjectFlags &
-  SelectionFlags &
-  RunFlags &
-  TransferFlags &
-  PlanFileFlags & {
-    readonly yes: boolean;
+  ChangeFlags &
+  TransferFlags & {
     readonly 'skip-warm': boolean;
     readonly 'skip-health': boolean;
-    readonly 'ignore-embargo': boolean;
-    readonly 'past-contract': boolean;
-    readonly 'allow-pinned'?: string | undefined;
     readonly 'without-approval': boolean;
-    readonly 'wait-lease'?: number | undefined;
     readonly at?: string | undefined;
     readonly 'wave-gap'?: number | undefined;
     readonly 'clock-bound'?: number | undefined;
@@ -54,38 +45,16 @@ export async function conductDeploy(
   const signal = AbortSignal.timeout(120_000);
   const choice = await choosePlan(flags, signal);
   const loadFiles = (): Promise<Loaded> => loadBoth(flags, env, signal);
-  const {project, inventory, chosen} =
+  const loaded =
     choice.kind === 'file'
       ? await readFile(words, flags, choice.read, {loadFiles, env, signal})
       : await readFlags(words, flags, loadFiles, argv);
-  const {reason, ...options} = chosen;
-  const store = openStore(project);
-  const write =
-    flags['plan-out'] === undefined
-      ? undefined
-      : {out: flags['plan-out'], holdsMs: holdsMs(flags), gapMs: chosen.at?.gapMs, key: flags.key};
-  if (write !== undefined && chosen.snapshot !== 'latest') await store.resolve(chosen.app.name, chosen.snapshot);
-  return conductRun({
-    command: 'deploy',
-    project,
-    inventory,
-    flags: {...flags, reason},
-    env,
-    quietUntilApproved: !flags.yes || choice.kind === 'file',
-    work: (conducted) =>
-      deployApp(conducted.world, {
-        ...options,
-        store,
-        balancer: openAppBalancer(conducted.world, chosen.app),
-        waitLeaseMs: flags['wait-lease'] ?? 0,
-        approve: approvePlan(conducted, chosen.app, {
-          yes: flags.yes,
-          planOnly: flags['plan-only'],
-          digest: choice.kind === 'digest' ? choice.digest : undefined,
-          reviewed: choice.kind === 'file',
-          ...(write === undefined ? {} : {write}),
-        }),
-      }),
+  const {reason, ...options} = loaded.chosen;
+  const store = openStore(loaded.project);
+  if (flags['plan-out'] !== undefined && options.snapshot !== 'latest') await store.resolve(options.app.name, options.snapshot);
+  return conductChange({
+    ...{command: 'deploy', loaded, app: options.app, reason, flags, choice, gapMs: options.at?.gapMs, env},
+    work: (world, means) => deployApp(world, {...options, ...means, store}),
   });
 }
 
@@ -104,13 +73,7 @@ async function readFlags(
   const {app: named, snapshot = 'latest'} = chooseAppAndSnapshot(loaded.project, words.app, words.snapshot);
   const withoutApproval = readEmergency(named, flags, argv);
   const app = adjustApp(named, flags);
-  const unsafe = [
-    ...[...skip].map((step) => `skip-${step}`),
-    ...(ignoreEmbargo ? ['ignore-embargo'] : []),
-    ...(pastContract ? ['past-contract'] : []),
-    ...(pinReason === undefined ? [] : ['allow-pinned']),
-    ...(withoutApproval ? ['without-approval'] : []),
-  ];
+  const unsafe = [...[...skip].map((step) => `skip-${step}`), ...listUnsafe(flags), ...(withoutApproval ? ['without-approval'] : [])];
   const reason = flags.reason === '' ? (pinReason ?? '') : flags.reason;
   const hosts = chooseHosts(loaded.inventory, flags, app);
   return {...loaded, chosen: {app, snapshot, hosts, skip, ignoreEmbargo, pastContract, unsafe, reason, ...(at === undefined ? {} : {at})}};
@@ -150,31 +113,14 @@ async function readFile(
   read: ReadPlan,
   {loadFiles, env, signal}: {readonly loadFiles: () => Promise<Loaded>; readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal},
 ): Promise<Loaded & {readonly chosen: Chosen}> {
-  const {hosts: names, silo, role, exclude, limit, all, at: time} = flags;
+  refuseBeside({SNAPSHOT: words.snapshot, '--at': flags.at, '--wave-gap': flags['wave-gap'], '--clock-bound': flags['clock-bound']});
   refuseBeside({
-    SNAPSHOT: words.snapshot,
-    '--hosts': names,
-    '--silo': silo,
-    '--role': role,
-    '--exclude': exclude,
-    '--limit': limit,
-    '--all': all,
-  });
-  refuseBeside({'--at': time, '--wave-gap': flags['wave-gap'], '--clock-bound': flags['clock-bound'], '--skip-warm': flags['skip-warm']});
-  refuseBeside({
+    '--skip-warm': flags['skip-warm'],
     '--skip-health': flags['skip-health'],
-    '--ignore-embargo': flags['ignore-embargo'],
-    '--allow-pinned': flags['allow-pinned'],
-    '--past-contract': flags['past-contract'],
+    '--without-approval': flags['without-approval'],
   });
-  refuseBeside({'--without-approval': flags['without-approval']});
+  refuseOtherPlan('deploy', read, flags);
   const {rollout, gapMs, reason} = read.file;
-  if (rollout.command !== 'deploy')
-    throw new DroverError({
-      code: 'refused',
-      message: `${read.name} is a plan to ${rollout.command}`,
-      fix: `drover ${rollout.command} --plan ${read.path ?? '-'}`,
-    });
   const {project, inventory} = await loadFiles();
   const app = adjustApp(chooseAppOfPlan(project, read, words.app), flags);
   const hosts = chooseHostsOfPlan(inventory, app, read);

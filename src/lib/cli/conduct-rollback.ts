@@ -1,32 +1,19 @@
 import {DroverError} from '../errors/drover-error.js';
 import {parseRunId} from '../events/run-id.js';
-import {openAppBalancer} from '../operations/app-balancer.js';
 import {type RollbackOptions, rollbackApp} from '../operations/rollback-app.js';
 import type {Answer} from './answer.js';
-import {approvePlan} from './approve-plan.js';
-import {conductRun, type RunFlags} from './conduct-run.js';
+import {type ChangeFlags, conductChange, listUnsafe, refuseOtherPlan} from './conduct-change.js';
 import {readContractFlag} from './contract-flags.js';
 import {readEmbargoFlag} from './embargo-flags.js';
-import {chooseApp, chooseHosts, type Loaded, loadBoth, type ProjectFlags, type SelectionFlags} from './load-project.js';
+import {chooseApp, chooseHosts, type Loaded, loadBoth, type ProjectFlags} from './load-project.js';
 import {openStore} from './open-store.js';
 import {readPinFlag} from './pin-flags.js';
-import {choosePlan, holdsMs, type PlanFileFlags, refuseBeside} from './plan-file-flags.js';
+import {choosePlan, refuseBeside} from './plan-file-flags.js';
 import type {ReadPlan} from './read-plan-file.js';
 import {readReleasePrefix} from './release-prefix.js';
 import {chooseAppOfPlan, chooseHostsOfPlan} from './review-plan.js';
 
-export type RollbackFlags = ProjectFlags &
-  SelectionFlags &
-  RunFlags &
-  PlanFileFlags & {
-    readonly yes: boolean;
-    readonly to?: string | undefined;
-    readonly takeover?: string | undefined;
-    readonly 'ignore-embargo': boolean;
-    readonly 'past-contract': boolean;
-    readonly 'allow-pinned'?: string | undefined;
-    readonly 'wait-lease'?: number | undefined;
-  };
+export type RollbackFlags = ProjectFlags & ChangeFlags & {readonly to?: string | undefined; readonly takeover?: string | undefined};
 
 type Chosen = Pick<RollbackOptions, 'app' | 'hosts' | 'to' | 'ignoreEmbargo' | 'pastContract' | 'unsafe' | 'reviewed'> & {
   readonly reason: string;
@@ -38,33 +25,13 @@ export async function conductRollback(appName: string | undefined, flags: Rollba
   const choice = await choosePlan(flags, signal);
   const takeover = readTakeover(flags);
   const loadFiles = (): Promise<Loaded> => loadBoth(flags, env, signal);
-  const {project, inventory, chosen} =
+  const loaded =
     choice.kind === 'file' ? await readFile(appName, flags, choice.read, loadFiles) : await readFlags(appName, flags, loadFiles);
-  const {reason, ...options} = chosen;
-  const write =
-    flags['plan-out'] === undefined ? undefined : {out: flags['plan-out'], holdsMs: holdsMs(flags), gapMs: undefined, key: flags.key};
-  return conductRun({
-    command: 'rollback',
-    project,
-    inventory,
-    flags: {...flags, reason},
-    env,
-    quietUntilApproved: !flags.yes || choice.kind === 'file',
-    work: (conducted) =>
-      rollbackApp(conducted.world, {
-        ...options,
-        openStore: () => openStore(project),
-        balancer: openAppBalancer(conducted.world, chosen.app),
-        waitLeaseMs: flags['wait-lease'] ?? 0,
-        ...(takeover === undefined ? {} : {takeover}),
-        approve: approvePlan(conducted, chosen.app, {
-          yes: flags.yes,
-          planOnly: flags['plan-only'],
-          digest: choice.kind === 'digest' ? choice.digest : undefined,
-          reviewed: choice.kind === 'file',
-          ...(write === undefined ? {} : {write}),
-        }),
-      }),
+  const {reason, ...options} = loaded.chosen;
+  return conductChange({
+    ...{command: 'rollback', loaded, app: options.app, reason, flags, choice, env},
+    work: (world, means) =>
+      rollbackApp(world, {...options, ...means, openStore: () => openStore(loaded.project), ...(takeover === undefined ? {} : {takeover})}),
   });
 }
 
@@ -95,12 +62,7 @@ async function readFlags(
   const loaded = await load();
   const app = chooseApp(loaded.project, appName);
   const hosts = chooseHosts(loaded.inventory, flags, app);
-  const unsafe = [
-    ...(ignoreEmbargo ? ['ignore-embargo'] : []),
-    ...(pastContract ? ['past-contract'] : []),
-    ...(pinReason === undefined ? [] : ['allow-pinned']),
-    ...(flags.takeover === undefined ? [] : ['takeover']),
-  ];
+  const unsafe = [...listUnsafe(flags), ...(flags.takeover === undefined ? [] : ['takeover'])];
   return {
     ...loaded,
     chosen: {app, to, hosts, ignoreEmbargo, pastContract, unsafe, reason: flags.reason === '' ? (pinReason ?? '') : flags.reason},
@@ -113,17 +75,9 @@ async function readFile(
   read: ReadPlan,
   load: () => Promise<Loaded>,
 ): Promise<Loaded & {readonly chosen: Chosen}> {
-  const {hosts: names, silo, role, exclude, limit, all, to} = flags;
-  refuseBeside({'--hosts': names, '--silo': silo, '--role': role, '--exclude': exclude, '--limit': limit, '--all': all, '--to': to});
-  refuseBeside({'--ignore-embargo': flags['ignore-embargo'], '--allow-pinned': flags['allow-pinned'], '--takeover': flags.takeover});
-  refuseBeside({'--past-contract': flags['past-contract']});
+  refuseBeside({'--to': flags.to, '--takeover': flags.takeover});
+  refuseOtherPlan('rollback', read, flags);
   const {rollout, reason} = read.file;
-  if (rollout.command !== 'rollback')
-    throw new DroverError({
-      code: 'refused',
-      message: `${read.name} is a plan to ${rollout.command}`,
-      fix: `drover ${rollout.command} --plan ${read.path ?? '-'}`,
-    });
   const {project, inventory} = await load();
   const app = chooseAppOfPlan(project, read, appName);
   const {unsafe = []} = rollout;
