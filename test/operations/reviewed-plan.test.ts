@@ -1,15 +1,14 @@
 import {rm} from 'node:fs/promises';
 import path from 'node:path';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
-import {DroverError} from '../../src/lib/errors/drover-error.js';
 import type {Happening} from '../../src/lib/events/event.js';
 import type {App, Drain} from '../../src/lib/inventory/app.js';
 import type {Inventory} from '../../src/lib/inventory/host.js';
 import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
 import {describeInventory} from '../../src/lib/operations/make-plan-file.js';
 import {type PlanFile, parsePlanFile, renderPlanFile, sealPlanFile} from '../../src/lib/operations/plan-file.js';
-import type {RunEnd} from '../../src/lib/operations/run-end.js';
 import {makeHost} from '../host/some-host.js';
+import {endOf, together} from './meeting.js';
 import {makeApp, SiteFleet} from './site-fleet.js';
 
 const canary = makeApp({
@@ -22,16 +21,6 @@ const canary = makeApp({
     ],
   },
 });
-
-async function endOf(run: Promise<RunEnd>): Promise<{readonly exit: number; readonly words: string}> {
-  try {
-    const {exit} = await run;
-    return {exit, words: ''};
-  } catch (error) {
-    if (!(error instanceof DroverError)) throw error;
-    return {exit: error.exit, words: error.message};
-  }
-}
 
 describe('the plan file of a rollback', {timeout: 60_000}, () => {
   let fleet: SiteFleet;
@@ -110,20 +99,7 @@ describe('a plan file on its hosts', {timeout: 60_000}, () => {
 
   it('F9: applied twice in the same moment goes out once', async () => {
     const file = await fleet.plan({run: 'run-2'}, next);
-    let left = 2;
-    let open: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    const meet = (): ((happening: Happening) => Promise<void> | undefined) => {
-      let isFirst = true;
-      return (happening) => {
-        if (happening.kind !== 'step-started' || happening.step !== 'lease') return undefined;
-        if (isFirst && --left === 0) open();
-        isFirst = false;
-        return gate;
-      };
-    };
+    const meet = together(2);
     const ends = await Promise.all(['run-3-a', 'run-3-b'].map((run) => endOf(fleet.apply({run, hear: meet()}, file))));
     const exits = ends.map(({exit}) => exit).sort();
     expect(exits[0]).toBe(0);
@@ -175,7 +151,7 @@ describe('a plan file on its hosts', {timeout: 60_000}, () => {
   it('I10: is stale on a host that shows another key', async () => {
     const file = await fleet.plan({run: 'run-2'}, next);
     fleet.keys.set('web2', 'SHA256:another');
-    expect(await endOf(fleet.apply({run: 'run-3'}, file))).toEqual({
+    expect(await endOf(fleet.apply({run: 'run-3'}, file))).toMatchObject({
       exit: 4,
       words: 'the plan of shop is stale on 1 of 3 hosts: web2 shows another host key (SHA256:another, expected SHA256:key-of-web2)',
     });
