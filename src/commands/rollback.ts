@@ -33,7 +33,7 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
     ...planFileFlags,
     ...pinFlags,
     takeover: Flags.string({
-      description: 'end the leases of this run first, alive as it may be; wants --reason',
+      description: 'end the leases of this run once the plan is approved, alive as it may be; wants --reason',
       helpValue: 'RUN',
       helpGroup: 'EMERGENCY',
     }),
