@@ -14,7 +14,11 @@ export interface BucketOptions extends Partial<OpenBucketOptions> {
 }
 
 /** How one operator reaches a bucket. */
-export function describeBucket(service: ObjectStore, bucket: string, {keys = ownerKeys, ...more}: BucketOptions = {}): OpenBucketOptions {
+export function describeBucket(
+  service: Pick<ObjectStore, 'endpoint'>,
+  bucket: string,
+  {keys = ownerKeys, ...more}: BucketOptions = {},
+): OpenBucketOptions {
   return {
     endpoint: service.endpoint,
     region: 'us-east-1',

@@ -9,6 +9,7 @@ import type {Delta} from '../../src/lib/snapshot/store.js';
 import {listIncoming, Site} from '../host/verb-site.js';
 import {build, type Nodes, tree, twoTrees} from '../snapshot/fixture.js';
 import {makeDyingShell} from './dying-shell.js';
+import {writeFiles} from './many-files.js';
 import {describeRelease, describeSource} from './release-tree.js';
 
 /** What came to a host: nothing, because it has the release, or so many bytes by the way that was opened. */
@@ -29,14 +30,15 @@ export function partOf(site: Site, delta: Delta): string {
   return site.at('.drover', 'incoming', `${delta.snapshot.slice(0, 16)}-${delta.digest.slice(0, 16)}.delta`);
 }
 
-/** How much is tried: so many trees, flips along the delta, and every how manyth program to be killed before. */
+/** How much is tried: so many trees, files of a large one, flips along the delta, and every how manyth program to be killed before. */
 interface Effort {
   readonly trees: number;
+  readonly files: number;
   readonly flips: number;
   readonly stride: number;
 }
 
-const everything: Effort = {trees: 10, flips: 16, stride: 1};
+const everything: Effort = {trees: 10, files: 2000, flips: 16, stride: 1};
 
 /** What every way to send must keep. All of it takes minutes: `npm run prove:delivery` tries everything, the usual run what is `usual`. */
 export function describeDelivery(
@@ -44,7 +46,7 @@ export function describeDelivery(
   open: () => Promise<Way>,
   {missing, usual = {}}: {readonly missing?: string | undefined; readonly usual?: Partial<Effort>} = {},
 ): void {
-  const {trees, flips, stride} = process.env.EVERY_STEP === '1' ? everything : {...everything, stride: 7, ...usual};
+  const {trees, files, flips, stride} = process.env.EVERY_STEP === '1' ? everything : {...everything, stride: 7, ...usual};
   describe.skipIf(missing !== undefined)(`sending ${name}${missing === undefined ? '' : ` (${missing})`}`, () => {
     let way: Way;
     let folder: string;
@@ -108,6 +110,21 @@ export function describeDelivery(
         ),
         {numRuns: trees},
       );
+    }, 300_000);
+
+    it(`E9: brings ${files} files, empty ones among them, and of a second release of them what has changed`, async () => {
+      await withSite(async (site) => {
+        const source = path.join(site.folder, 'many');
+        await writeFiles(source, files);
+        const base = await site.snapshotOf(source);
+        await way.send(site, await site.delta(undefined, base));
+        await writeFile(path.join(source, '1', '13'), 'changed\n');
+        const id = await site.snapshotOf(source);
+        const delta = await site.delta(base, id);
+        expect(delta.bytes).toBeLessThan(4096);
+        await way.send(site, delta);
+        expect(await describeRelease(site.at('releases', id))).toEqual(await describeSource(source));
+      });
     }, 300_000);
 
     it('finds a bit that was flipped anywhere on the way, keeps nothing of it, and brings the good one after that', async () => {

@@ -15,5 +15,5 @@ describeDelivery(
       },
     };
   },
-  {usual: {stride: 23}},
+  {usual: {files: 300, stride: 23}},
 );

@@ -207,6 +207,37 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
     await peer.app.verify(id);
   });
 
+  // Elsewhere the processes have other names.
+  it.runIf(shell.name === 'dash')(
+    'writes to the part alone, also when the shell of a pull was killed and what it began goes on',
+    async () => {
+      await serve();
+      await rm(path.join(folder(), 'delta'));
+      spawnSync('mkfifo', [path.join(folder(), 'delta')]);
+      const dead = pull({stallSeconds: 50}).catch((error: Error) => error.message);
+      const holder = peer.at('.drover', 'incoming', `${relayPart(request).part}.holder`);
+      const childrenOf = (pid: number): string[] =>
+        spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(pid)], {encoding: 'utf8'})
+          .stdout.trim()
+          .split('\n');
+      await until(() => processesOf(`${folder()}/delta`).length > 0);
+      const shell = Number((await readFile(holder, 'utf8')).split(' ')[0]);
+      const isWriter = (line: string): boolean => /[ /](head -c|ssh -F) /.test(line);
+      await until(() => childrenOf(shell).filter(isWriter).length === 2);
+      // Neither the shell nor the one that watches over the transfer can end it now.
+      for (const line of childrenOf(shell).filter((each) => !isWriter(each))) process.kill(Number.parseInt(line, 10), 'SIGKILL');
+      process.kill(shell, 'SIGKILL');
+      const put = peer.app.stagePut(request, 0, Readable.from([await readFile(delta.path)]), {idleMs: 60_000, totalMs: 60_000});
+      await expect(put).rejects.toMatchObject({failure: 'busy'});
+      await relay.app.relay.end(token);
+      await dead;
+      await until(async () => (await peer.app.stageOpen(request).catch(() => undefined)) !== undefined);
+      await peer.app.stagePut(request, 0, Readable.from([await readFile(delta.path)]), {idleMs: 60_000, totalMs: 60_000});
+      await peer.app.stageCommit(request, {});
+      await peer.app.verify(id);
+    },
+  );
+
   it('leaves no key when a pull is killed, once somebody asks again', async () => {
     await serve();
     await rm(path.join(folder(), 'delta'));

@@ -100,6 +100,31 @@ describe('prune()', () => {
     });
   });
 
+  it('E12 forgets no object whose last copy was bad: the next snapshot of the unchanged tree stores it anew', async () => {
+    const find = (folder: string, ending: string): string => listFiles(`${folder}/store/packs`).find((file) => file.endsWith(ending)) ?? '';
+    const spoilers: readonly ((folder: string) => Promise<unknown>)[] = [
+      async (folder) => {
+        flip(find(folder, '.pack'), 1);
+        return openStore(folder).verify(undefined, never);
+      },
+      async (folder) => flip(find(folder, '.idx'), 40),
+      async (folder) => fs.rmSync(find(folder, '.pack')),
+    ];
+    for (const spoil of spoilers) {
+      await withFolder(async (folder) => {
+        const source = write(folder, {a: 'sheep', b: 'dog'});
+        // So that no file counts as just written.
+        const now = () => Date.now() + 60_000;
+        const {record} = await snap(folder, source, {now});
+        await spoil(folder);
+        for (const _ of [1, 2]) await prune(folder, 1);
+        expect((await snap(folder, source, {now})).record.id).toBe(record.id);
+        expect(await openStore(folder).verify(undefined, never)).toEqual([]);
+        expect(listFiles(`${folder}/store/quarantine`).filter((file) => file.endsWith('.object'))).toEqual([]);
+      });
+    }
+  });
+
   it('of a store that nobody has made makes none', async () => {
     await withFolder(async (folder) => {
       expect(await prune(folder, 1)).toEqual({records: [], removed: [], kept: [], freedBytes: 0});

@@ -23,7 +23,6 @@ export abstract class BaseCommand extends Command {
   protected abstract execute(): Promise<Answer>;
 
   override async run(): Promise<void> {
-    ignoreBrokenPipe();
     // oclif would read a missing argument from standard input, which is an archive, or belongs to the loop around this command.
     for (const arg of Object.values(this.ctor.args)) arg.ignoreStdin = true;
     const json = this.argv.includes('--json');
@@ -77,14 +76,4 @@ function toDroverError(error: unknown): DroverError | undefined {
   if (usage !== undefined) return new DroverError(usage);
   if (error.name === 'AbortError') return new DroverError({code: 'interrupted' satisfies ErrorCode, message: 'interrupted'});
   return undefined;
-}
-
-/** `drover … | head` ends quietly. */
-function ignoreBrokenPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    if (stream.listenerCount('error') > 0) continue;
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
 }

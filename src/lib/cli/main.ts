@@ -5,6 +5,6 @@ import {watchOutput} from './lost-output.js';
 export async function main(root: string): Promise<void> {
   // Else oclif would look for TypeScript sources, and run those, where NODE_ENV says "test" or "development".
   settings.enableAutoTranspile = false;
-  watchOutput({stdout: process.stdout, exit: (status) => process.exit(status)});
+  watchOutput({stdout: process.stdout, stderr: process.stderr, onExit: (listener) => process.on('exit', listener)});
   await execute({loadOptions: {root}});
 }

@@ -5,8 +5,9 @@ import type {Bucket} from './bucket.js';
 import {fetchLarge, fetchSmall, type NeededObject} from './bucket-fetch.js';
 import type {KnownBucket} from './bucket-known.js';
 import {ObjectCatalog} from './object-catalog.js';
-import {readObject} from './object-reader.js';
+import {checkObject, readObject} from './object-reader.js';
 import {ObjectWriter} from './object-writer.js';
+import {setAside} from './quarantine.js';
 import type {StoreLayout} from './store-layout.js';
 
 export interface Sources {
@@ -28,7 +29,7 @@ export async function bringObjects(
   const writer = new ObjectWriter(fetched, (digest, size) => here.has(digest, size));
   try {
     const lacking = needed.filter(({digest, size}) => !here.has(digest, size));
-    const remote = await copyObjects(own, {fetched, writer}, lacking);
+    const remote = await copyObjects(own, {fetched, writer}, lacking, signal);
     if (remote.length === 0) return [];
     const places = await known.readPlaces(signal);
     const small = remote.filter(({digest}) => places.has(digest));
@@ -46,16 +47,18 @@ export async function bringObjects(
   }
 }
 
-/** Takes what was saved on this machine: small objects only when they are whole, large ones are verified when they are read. Gives the rest. */
+/** Takes what was saved on this machine and is whole; what is not is put aside there. Gives the rest. */
 export async function copyObjects(
   own: StoreLayout,
   {fetched, writer}: {readonly fetched: StoreLayout; readonly writer: ObjectWriter},
   needed: readonly NeededObject[],
+  signal: AbortSignal,
 ): Promise<readonly NeededObject[]> {
   const catalog = ObjectCatalog.load(own);
   const rest: NeededObject[] = [];
   try {
-    for (const object of needed) if (!(await copyObject({catalog, layout: own, target: fetched, writer}, object))) rest.push(object);
+    const places = {catalog, layout: own, target: fetched, writer};
+    for (const object of needed) if (!(await copyObject(places, object, signal))) rest.push(object);
     return rest;
   } finally {
     catalog.close();
@@ -65,10 +68,16 @@ export async function copyObjects(
 async function copyObject(
   {catalog, layout, target, writer}: {catalog: ObjectCatalog; layout: StoreLayout; target: StoreLayout; writer: ObjectWriter},
   {digest, size}: NeededObject,
+  signal: AbortSignal,
 ): Promise<boolean> {
   if (!catalog.has(digest, size)) return false;
   const place = catalog.find(digest);
-  if (place?.kind === 'large') return linkLarge(place.file, target.object(digest));
+  if (place?.kind === 'large') {
+    const damage = await checkObject({catalog, digest, size}, signal);
+    if (damage === undefined) return linkLarge(place.file, target.object(digest));
+    setAside(layout, damage);
+    return false;
+  }
   try {
     const pieces: Buffer[] = [];
     for await (const piece of readObject({layout, catalog, digest, size})) pieces.push(piece);
@@ -82,6 +91,8 @@ async function copyObject(
 
 function linkLarge(file: string, target: string): boolean {
   fs.mkdirSync(path.dirname(target), {recursive: true});
+  // Of another size, or it would not be asked for.
+  fs.rmSync(target, {force: true, recursive: true});
   fs.linkSync(file, target);
   return true;
 }

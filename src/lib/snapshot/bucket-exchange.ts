@@ -28,6 +28,8 @@ export interface Exchange {
   readonly body?: Body;
   /** Asked before each try; what it throws ends the exchange. */
   readonly check?: () => void;
+  /** Waits for nothing else that is on its way: a lock that queued behind large uploads would run out. */
+  readonly urgent?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -67,12 +69,14 @@ export function bodyOfFile(file: string, bytes: number, digest: Digest): Body {
 /** Signs requests to one service and carries them, over connections that are kept. */
 export class BucketClient {
   readonly #agent: http.Agent;
+  readonly #urgentAgent: http.Agent;
   readonly #derived = new Map<string, ArrayBuffer>();
   #aheadMs = 0;
 
   constructor(private readonly service: Service) {
-    const options = {keepAlive: true, maxSockets: 8};
-    this.#agent = service.endpoint.startsWith('https:') ? new https.Agent(options) : new http.Agent(options);
+    const {Agent} = service.endpoint.startsWith('https:') ? https : http;
+    this.#agent = new Agent({keepAlive: true, maxSockets: 8});
+    this.#urgentAgent = new Agent({keepAlive: true, maxSockets: 2});
   }
 
   /**
@@ -118,14 +122,15 @@ export class BucketClient {
   }
 
   async #try(exchange: Exchange): Promise<Reply> {
-    const {method, path, query = {}, body, check, signal} = exchange;
+    const {method, path, query = {}, body, check, urgent = false, signal} = exchange;
     check?.();
     const words = new URLSearchParams(query).toString();
     const url = `${this.service.endpoint}${path}${words === '' ? '' : `?${words}`}`;
     const headers = {...exchange.headers, 'x-amz-content-sha256': body?.digest ?? emptyDigest};
     const signed = await this.#signer({method, url, headers}).sign();
     const sent = {...Object.fromEntries(signed.headers), ...(body === undefined ? {} : {'content-length': String(body.bytes)})};
-    const stream = await this.#exchange(signed.url, {method, headers: sent, signal}, body);
+    const agent = urgent ? this.#urgentAgent : this.#agent;
+    const stream = await this.#exchange(signed.url, {method, headers: sent, agent, signal}, body);
     const status = stream.statusCode ?? 0;
     const saidMs = Date.parse(stream.headers.date ?? '');
     if (!Number.isNaN(saidMs)) this.#aheadMs = saidMs + 1000 - this.service.now();
@@ -139,7 +144,7 @@ export class BucketClient {
     const {ca} = this.service;
     const {request} = url.protocol === 'https:' ? https : http;
     return new Promise((resolve, reject) => {
-      const sending = request(url, {...options, agent: this.#agent, timeout: idleMs, ...(ca === undefined ? {} : {ca})});
+      const sending = request(url, {...options, timeout: idleMs, ...(ca === undefined ? {} : {ca})});
       sending.on('timeout', () => sending.destroy(Object.assign(new Error(`no sign of life for ${idleMs / 1000} s`), {code: 'ETIMEDOUT'})));
       sending.on('error', reject);
       sending.on('response', (reply) => {

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import type {Bucket} from './bucket.js';
+import type {BucketHold} from './bucket-lock.js';
 import {listIfThere, readIfThere, writeDurably} from './durable-file.js';
 import type {Digest} from './manifest.js';
 import {decodePackIndex, type PackedObject} from './pack-index.js';
@@ -65,14 +66,9 @@ export class KnownBucket {
   /** What each pack holds, in its order, by the id of the pack. */
   async readPacks(signal: AbortSignal, without: ReadonlySet<string> = new Set()): Promise<ReadonlyMap<string, readonly PackedObject[]>> {
     const names = (await this.bucket.list('packs/', signal)).filter((name) => /^[0-9a-f]{64}\.idx$/.test(name) && !without.has(name));
-    await this.#copy('packs', names, signal);
     const packs = new Map<string, readonly PackedObject[]>();
-    for (const name of names) {
-      const bytes = readIfThere(path.join(this.folder, 'packs', name));
-      if (bytes === undefined) continue;
-      this.#check('packs', name, bytes);
+    for (const [name, bytes] of await this.#copy('packs', names, signal))
       packs.set(name.slice(0, -4), decodePackIndex(bytes, `${this.bucket.where}/packs/${name}`));
-    }
     return packs;
   }
 
@@ -92,14 +88,20 @@ export class KnownBucket {
   async readRecords(signal: AbortSignal): Promise<{readonly there: readonly SnapshotRecord[]; readonly gone: readonly SnapshotRecord[]}> {
     const files = await this.readRecordFiles(signal);
     const lost = listIfThere(path.join(this.folder, 'records')).filter((name) => !files.has(name));
-    return {there: [...files.values()], gone: lost.map((name) => this.#readRecord(name))};
+    // What a copy of something that is gone has said cannot be asked again.
+    this.forget(
+      'records',
+      lost.filter((name) => this.readCopy('records', name) === undefined),
+    );
+    const gone = lost.filter((name) => this.readCopy('records', name) !== undefined);
+    return {there: [...files.values()], gone: gone.map((name) => this.#readRecord(name))};
   }
 
   /** All records by their names in the bucket; the same tree may have several. */
   async readRecordFiles(signal: AbortSignal): Promise<ReadonlyMap<string, SnapshotRecord>> {
     const names = (await this.bucket.list('records/', signal)).filter((name) => name.endsWith('.json'));
-    await this.#copy('records', names, signal);
-    return new Map(names.map((name) => [name, this.#readRecord(name)]));
+    const copies = await this.#copy('records', names, signal);
+    return new Map(copies.map(([name]) => [name, this.#readRecord(name)]));
   }
 
   /** The copy of a record or an index that this machine has, if it is what its name says. */
@@ -127,32 +129,40 @@ export class KnownBucket {
   }
 
   /** Brings a record. Two that record the same tree leave two records, which are read as one. */
-  async addRecord(record: SnapshotRecord, signal: AbortSignal): Promise<void> {
+  async addRecord(record: SnapshotRecord, {check}: BucketHold, signal: AbortSignal): Promise<void> {
     const bytes = Buffer.from(sealText(record));
     const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
     const name = `${record.id}.${record.app}.${digest.slice(0, 16)}.json`;
-    await this.bucket.add(`records/${name}`, {bytes: bytes.length, digest, open: () => bytes}, signal);
+    await this.bucket.add(`records/${name}`, {bytes: bytes.length, digest, open: () => bytes}, signal, check);
   }
 
   #readRecord(name: string): SnapshotRecord {
     return readSealed(path.join(this.folder, 'records', name)) as SnapshotRecord;
   }
 
-  /** Copies what is not here yet, after a look at it. */
-  async #copy(kind: KnownKind, names: readonly string[], signal: AbortSignal): Promise<void> {
+  /** Copies what is not here yet, or is not here whole any more, after a look at it; gives what all of them hold, in the order of their names. */
+  async #copy(
+    kind: KnownKind,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly (readonly [name: string, bytes: Buffer])[]> {
     const folder = path.join(this.folder, kind);
     fs.mkdirSync(folder, {recursive: true});
-    const here = new Set(listIfThere(folder));
-    await eachAtOnce(
-      names.filter((name) => !here.has(name)),
-      concurrency,
-      async (name) => {
-        const bytes = await this.bucket.get(`${kind}/${name}`, signal);
-        if (bytes === undefined) return;
+    const copies = new Map<string, Buffer>();
+    await eachAtOnce(names, concurrency, async (name) => {
+      const here = this.readCopy(kind, name);
+      const bytes = here ?? (await this.bucket.get(`${kind}/${name}`, signal));
+      if (bytes === undefined) return;
+      if (here === undefined) {
         this.#check(kind, name, bytes);
         writeDurably(path.join(folder, name), bytes);
-      },
-    );
+      }
+      copies.set(name, bytes);
+    });
+    return names.flatMap((name) => {
+      const bytes = copies.get(name);
+      return bytes === undefined ? [] : [[name, bytes] as const];
+    });
   }
 
   #check(kind: KnownKind, name: string, bytes: Buffer): void {

@@ -13,13 +13,17 @@ export interface BucketLockOptions {
   readonly now: () => number;
   /** How long to wait for others; then `refused`. */
   readonly waitMs: number;
+  /** How often the lock is made young again; each minute unless told. */
+  readonly renewMs?: number;
   readonly signal: AbortSignal;
 }
 
-const renewMs = 60_000;
+const usualRenewMs = 60_000;
 const pollMs = 1000;
 /** Whoever has not renewed for so long stops: earlier than others stop counting them, by more than a signed request can be late (15 min). */
 const staleMs = 4 * 60_000;
+/** How long a renewal that is on its way when everything ends is waited for: one that the service carried out after the removal would stay. */
+const lateMs = 5000;
 /** A lock that was not renewed for so long does not count: its owner was killed. */
 export const lockLifeMs = 20 * 60_000;
 
@@ -37,15 +41,17 @@ export async function holdBucket<Result>(options: BucketLockOptions, work: (hold
   const {bucket, kind, signal} = options;
   const key = `locks/${kind}-${readProcessSpace()}-${process.pid}-${randomBytes(6).toString('hex')}`;
   for (let waitedMs = 0; ; waitedMs += pollMs) {
+    signal.throwIfAborted();
     const renewal = new Renewal(options, key);
-    await renewal.renew(signal);
     try {
+      await renewal.renew(signal);
+      signal.throwIfAborted();
       const rival = await findRival(options, key);
       if (rival === undefined) return await renewal.whileRenewed(() => work({check: () => renewal.check()}), signal);
       if (waitedMs >= options.waitMs) throw refuse(bucket, rival, await bucket.get(`locks/${rival.name}`, signal));
     } finally {
       // One that stays, for want of a right or of the network, stops counting by itself.
-      await bucket.remove(key, AbortSignal.timeout(15_000)).catch(() => undefined);
+      await bucket.remove(key, AbortSignal.timeout(renewal.isMade ? 15_000 : 2000)).catch(() => undefined);
     }
     // Two that prune must not go on meeting one another.
     await sleep(pollMs / 2 + randomInt(pollMs), undefined, {signal});
@@ -75,11 +81,17 @@ class Renewal {
     private readonly key: string,
   ) {}
 
+  /** What is on its way when `signal` aborts has a little longer to arrive. */
   async renew(signal: AbortSignal): Promise<void> {
     const startedMs = this.options.now();
     const owner = `${hostname()} (process ${process.pid})`;
-    await this.options.bucket.replace(this.key, bodyOf(Buffer.from(owner)), signal);
+    await abortLater(signal, (late) => this.options.bucket.replace(this.key, bodyOf(Buffer.from(owner)), late));
     this.#renewedAtMs = startedMs;
+  }
+
+  /** False when the service has never said that the lock is there. */
+  get isMade(): boolean {
+    return this.#renewedAtMs !== Number.NEGATIVE_INFINITY;
   }
 
   check(): void {
@@ -104,6 +116,7 @@ class Renewal {
   }
 
   async #keepRenewing(signal: AbortSignal): Promise<void> {
+    const {renewMs = usualRenewMs} = this.options;
     try {
       for (;;) {
         await sleep(renewMs, undefined, {signal, ref: false});
@@ -113,6 +126,21 @@ class Renewal {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+}
+
+async function abortLater<Result>(signal: AbortSignal, work: (late: AbortSignal) => Promise<Result>): Promise<Result> {
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => late.abort(signal.reason), lateMs);
+  };
+  signal.addEventListener('abort', onAbort, {once: true});
+  try {
+    return await work(late.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

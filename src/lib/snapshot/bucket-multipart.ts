@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {type FileHandle, open} from 'node:fs/promises';
 import {DroverError} from '../errors/drover-error.js';
-import {type Body, type BucketClient, bodyOf, type Reply} from './bucket-exchange.js';
+import {type Body, type BucketClient, bodyOf, type Exchange, isPassingError, type Reply} from './bucket-exchange.js';
 import {readElement} from './xml-element.js';
 
 /** How a file is cut, and how many parts of it are in memory at once. */
@@ -13,6 +13,7 @@ export interface PartPlan {
 const maxParts = 10_000;
 const inMemory = 3;
 const abandonMs = 15_000;
+const maxCuts = 5;
 
 /** Parts of the wanted size, or of more where there would be over 10,000; about as many bytes in memory at once as three of the wanted. */
 export function planParts(bytes: number, wantedBytes: number): PartPlan {
@@ -27,6 +28,8 @@ export interface PartsUpload {
   /** What is there already stays; false comes back then. */
   readonly onlyNew: boolean;
   readonly isThere: () => Promise<boolean>;
+  /** Asked before each try of each request. */
+  readonly check: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -35,8 +38,9 @@ export interface PartsUpload {
  * with its digest, and the whole here. What fails or is given up is abandoned at the service too; what a kill leaves there is not.
  */
 export async function sendParts(upload: PartsUpload, body: Body, plan: PartPlan): Promise<boolean> {
-  const {client, path, signal} = upload;
-  const id = readElement(await readText(await client.send({method: 'POST', path, query: {uploads: ''}, signal})), 'UploadId');
+  const {client, path, check, signal} = upload;
+  const begun = await ask(client, {method: 'POST', path, query: {uploads: ''}, check, signal});
+  const id = begun.kind === 'text' ? readElement(begun.text, 'UploadId') : '';
   try {
     const tags = await sendEach(upload, id, body, plan);
     const isNew = await complete(upload, id, tags);
@@ -48,7 +52,7 @@ export async function sendParts(upload: PartsUpload, body: Body, plan: PartPlan)
   }
 }
 
-async function sendEach({client, path, signal}: PartsUpload, id: string, body: Body, plan: PartPlan): Promise<readonly string[]> {
+async function sendEach({client, path, check, signal}: PartsUpload, id: string, body: Body, plan: PartPlan): Promise<readonly string[]> {
   const {file = '', digest, bytes} = body;
   const source = await open(file, 'r');
   const [tags, pending, whole] = [[] as string[], new Set<Promise<void>>(), createHash('sha256')];
@@ -61,7 +65,7 @@ async function sendEach({client, path, signal}: PartsUpload, id: string, body: B
       const number = start / plan.partBytes + 1;
       const query = {partNumber: String(number), uploadId: id};
       const task: Promise<void> = client
-        .send({method: 'PUT', path, query, body: bodyOf(part), signal})
+        .send({method: 'PUT', path, query, body: bodyOf(part), check, signal})
         .then((reply) => {
           tags[number - 1] = readTagOf(reply);
         })
@@ -88,20 +92,23 @@ async function readPart(source: FileHandle, start: number, bytes: number): Promi
 }
 
 /** False when somebody else was first. */
-async function complete({client, path, onlyNew, isThere, signal}: PartsUpload, id: string, tags: readonly string[]): Promise<boolean> {
+async function complete(
+  {client, path, onlyNew, isThere, check, signal}: PartsUpload,
+  id: string,
+  tags: readonly string[],
+): Promise<boolean> {
   const parts = tags.map((tag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
   const body = bodyOf(Buffer.from(`<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`));
-  const post = {method: 'POST', path, query: {uploadId: id}, body, signal} as const;
-  let reply = await client.send({...post, headers: onlyNew ? {'if-none-match': '*'} : {}}, [404, 409, 412, 501]);
-  if (reply.kind === 'refused' && reply.status === 501) reply = await client.send(post, [404, 409, 412]);
+  const post = {method: 'POST', path, query: {uploadId: id}, body, check, signal} as const;
+  let reply = await ask(client, {...post, headers: onlyNew ? {'if-none-match': '*'} : {}}, [404, 409, 412, 501]);
+  if (reply.kind === 'refused' && reply.status === 501) reply = await ask(client, post, [404, 409, 412]);
   if (reply.kind === 'refused') {
     if (reply.status === 412) return false;
     // Ended by an earlier try of ours whose reply was lost, or by somebody else who brought the same bytes.
     if (onlyNew && (await isThere())) return true;
     throw client.refuse(`<Code>${reply.code}</Code><Message>${reply.message}</Message>`);
   }
-  const text = await readText(reply);
-  if (/<Error[\s>]/.test(text)) throw client.refuse(text);
+  if (/<Error[\s>]/.test(reply.text)) throw client.refuse(reply.text);
   return true;
 }
 
@@ -112,8 +119,21 @@ async function abandon({client, path}: PartsUpload, id: string): Promise<void> {
   if (reply?.kind === 'reply') reply.stream.resume();
 }
 
-async function readText(reply: Reply): Promise<string> {
-  return reply.kind === 'refused' ? '' : Buffer.concat(await reply.stream.toArray()).toString('utf8');
+type Answer = {readonly kind: 'text'; readonly text: string} | Extract<Reply, {kind: 'refused'}>;
+
+/** An exchange whose reply is read to its end; one that is cut within its reply is asked again. */
+async function ask(client: BucketClient, exchange: Exchange, expected: readonly number[] = []): Promise<Answer> {
+  for (let cuts = 0; ; cuts += 1) {
+    const reply = await client.send(exchange, expected);
+    if (reply.kind === 'refused') return reply;
+    try {
+      const pieces = await reply.stream.toArray({signal: exchange.signal});
+      return {kind: 'text', text: Buffer.concat(pieces).toString('utf8')};
+    } catch (error) {
+      exchange.signal.throwIfAborted();
+      if (cuts === maxCuts || !isPassingError(error)) throw client.explain(error);
+    }
+  }
 }
 
 function readTagOf(reply: Reply): string {

@@ -5,7 +5,6 @@ import {mergeRecords} from './bucket-records.js';
 import {sortSnapshots} from './kept-snapshots.js';
 import type {Digest, Manifest, SnapshotId} from './manifest.js';
 import type {Pruned, PruneOptions} from './prune-store.js';
-import {nameQuarantined} from './quarantine.js';
 import type {PartRecord} from './store.js';
 
 /** What is younger stays although nothing names it: somebody may be about to. By the clock of the service. */
@@ -55,16 +54,25 @@ export async function pruneBucket(prune: PruneBucketOptions): Promise<Pruned> {
   const content = await sortContent(prune, live);
   const youngPacks = new Set(content.packs.filter(isYoung).map(({name}) => packOf(name)));
   const isYoungPack = (name: string): boolean => youngPacks.has(packOf(name));
+  const oldPacks = content.packs.filter(({name}) => !isYoungPack(name));
+  const oldLarge = content.large.filter((each) => !isYoung(each));
+  const leaving = new Set([...oldPacks.map(({name}) => packOf(name)), ...oldLarge.map(({name}) => name.slice(3))]);
+  const stands = (mark: string): boolean => {
+    const [digest = '', where = ''] = mark.split('.');
+    if (where !== 'object') return content.standing.has(where) && !leaving.has(where);
+    return live.has(digest as Digest) || (content.standing.has(digest) && !leaving.has(digest));
+  };
   const sweep: readonly (readonly [folder: string, objects: readonly ListedObject[]])[] = [
     ['records/', records],
     ['parts/', parts.filter((part) => readPart(part).every(({id}) => !stays.has(id)))],
     ['snapshots/', removed],
     // An index without its pack would promise what is gone.
-    ['packs/', content.packs.filter(({name}) => name.endsWith('.idx') && !isYoungPack(name))],
-    ['packs/', content.packs.filter(({name}) => !name.endsWith('.idx') && !isYoungPack(name))],
-    ['objects/', content.large.filter((each) => !isYoung(each))],
+    ['packs/', oldPacks.filter(({name}) => name.endsWith('.idx'))],
+    ['packs/', oldPacks.filter(({name}) => !name.endsWith('.idx'))],
+    ['objects/', oldLarge],
     ['deltas/', (await listObjects(bucket, 'deltas/', signal)).filter((each) => !isYoung(each))],
-    ['quarantine/', content.marks],
+    // As long as a bad copy is there, it must not be taken for a good one.
+    ['quarantine/', content.marks.filter(({name}) => !stands(name))],
   ];
   const young = [...content.packs.filter(({name}) => isYoungPack(name)), ...content.large.filter(isYoung)];
   const sum = (objects: readonly ListedObject[]): number => objects.reduce((bytes, each) => bytes + each.bytes, 0);
@@ -77,7 +85,7 @@ export async function pruneBucket(prune: PruneBucketOptions): Promise<Pruned> {
   };
   if (dryRun) return pruned;
   for (const [folder, objects] of sweep) {
-    await eachAtOnce(objects, atOnce, ({name}) => bucket.remove(`${folder}${name}`, signal, () => hold.check()));
+    await eachAtOnce(objects, atOnce, ({name}) => bucket.remove(`${folder}${name}`, signal, hold.check));
   }
   for (const upload of await bucket.listUploads(signal)) {
     if (isOurs(upload.key) && bucket.serviceNow() - upload.begunMs >= graceMs) await bucket.abandonUpload(upload, signal);
@@ -88,7 +96,7 @@ export async function pruneBucket(prune: PruneBucketOptions): Promise<Pruned> {
   );
   known.forget(
     'packs',
-    content.packs.filter(({name}) => !isYoungPack(name)).map(({name}) => name),
+    oldPacks.map(({name}) => name),
   );
   return pruned;
 }
@@ -120,8 +128,10 @@ interface Content {
   /** Packs of which nothing is needed, each after its index, and packs that no index names. */
   readonly packs: readonly ListedObject[];
   readonly large: readonly ListedObject[];
-  /** What is said of copies that are gone, or that nothing needs. */
+  /** What is said of bad copies. */
   readonly marks: readonly ListedObject[];
+  /** The ids of all packs and the digests of all large objects. */
+  readonly standing: ReadonlySet<string>;
   /** What nothing needs in packs of which something is needed. */
   readonly sharedBytes: number;
 }
@@ -130,16 +140,13 @@ async function sortContent({bucket, known, options: {signal}}: PruneBucketOption
   const indexes = await known.readPacks(signal);
   const needed = new Map<string, boolean>();
   let sharedBytes = 0;
-  const copies = new Set<string>();
   for (const [pack, objects] of indexes) {
     const dead = objects.filter(({digest}) => !live.has(digest));
     const isNeeded = dead.length < objects.length;
     needed.set(pack, isNeeded);
     if (!isNeeded) continue;
     for (const {length} of dead) sharedBytes += length;
-    for (const {digest} of objects) if (live.has(digest)) copies.add(nameQuarantined(digest, pack));
   }
-  for (const digest of live) copies.add(nameQuarantined(digest, undefined));
   const listed = await bucket.listObjects('packs/', signal);
   // A pack whose index is there and could not be read may hold anything.
   const indexed = new Set(listed.flatMap(({name}) => (name.endsWith('.idx') ? [packOf(name)] : [])));
@@ -147,9 +154,9 @@ async function sortContent({bucket, known, options: {signal}}: PruneBucketOption
     const pack = packOf(name);
     return needed.get(pack) === false || (!needed.has(pack) && !indexed.has(pack));
   });
-  const large = (await bucket.listObjects('objects/', signal)).filter(({name}) => !live.has(name.slice(3) as Digest));
-  const marks = (await bucket.listObjects('quarantine/', signal)).filter(
-    ({name}) => /^[0-9a-f]{64}\.(object|[0-9a-f]{64})$/.test(name) && !copies.has(name),
-  );
-  return {packs, large, marks, sharedBytes};
+  const objects = await bucket.listObjects('objects/', signal);
+  const large = objects.filter(({name}) => !live.has(name.slice(3) as Digest));
+  const standing = new Set([...listed.map(({name}) => packOf(name)), ...objects.map(({name}) => name.slice(3))]);
+  const marks = (await bucket.listObjects('quarantine/', signal)).filter(({name}) => /^[0-9a-f]{64}\.(object|[0-9a-f]{64})$/.test(name));
+  return {packs, large, marks, standing, sharedBytes};
 }

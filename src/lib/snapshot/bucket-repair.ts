@@ -3,6 +3,7 @@ import {DroverError} from '../errors/drover-error.js';
 import {copyObjects, type Sources} from './bucket-bring.js';
 import {bodyOf} from './bucket-exchange.js';
 import {fetchSmall, type NeededObject} from './bucket-fetch.js';
+import type {BucketHold} from './bucket-lock.js';
 import {uploadObjects} from './bucket-upload.js';
 import {checkLarge} from './bucket-verify.js';
 import {readIfThere} from './durable-file.js';
@@ -27,6 +28,8 @@ export interface RepairBucketOptions {
 type FileEntry = Extract<Entry, {kind: 'file'}>;
 
 export interface RepairedPlace extends Sources {
+  /** Nobody prunes while it is held. */
+  readonly hold: BucketHold;
   readonly readManifest: (id: SnapshotId) => Promise<Manifest>;
 }
 
@@ -52,17 +55,17 @@ export async function repairBucket(place: RepairedPlace, {damaged, roots, signal
 }
 
 /** From the copy of this machine; without one it is put aside, so that the rest can be used, and false comes back. */
-async function healFile({bucket, known, own, fetched}: Sources, file: string, signal: AbortSignal): Promise<boolean> {
+async function healFile({bucket, known, own, fetched, hold: {check}}: RepairedPlace, file: string, signal: AbortSignal): Promise<boolean> {
   const [folder = '', name = ''] = file.split('/');
   const copy = folder === 'snapshots' ? readManifestCopy([own, fetched], name) : known.readCopy(folder as 'packs' | 'records', name);
   if (copy !== undefined) {
-    await bucket.replace(file, bodyOf(copy), signal);
+    await bucket.replace(file, bodyOf(copy), signal, check);
     return true;
   }
   const bytes = await bucket.get(file, signal);
   if (bytes === undefined) return false;
-  await bucket.replace(`quarantine/${name}.${folder}`, bodyOf(bytes), signal);
-  await bucket.remove(file, signal);
+  await bucket.replace(`quarantine/${name}.${folder}`, bodyOf(bytes), signal, check);
+  await bucket.remove(file, signal, check);
   return false;
 }
 
@@ -95,16 +98,20 @@ function passLost(error: unknown): undefined {
 }
 
 /** Says of each bad copy in the bucket that it is bad. */
-async function markBad({bucket, known}: Sources, objects: readonly NeededObject[], signal: AbortSignal): Promise<void> {
+async function markBad(
+  {bucket, known, hold: {check}}: RepairedPlace,
+  objects: readonly NeededObject[],
+  signal: AbortSignal,
+): Promise<void> {
   const [places, large] = [await known.readPlaces(signal), await known.readLarge(signal)];
   for (const object of objects) {
     const {digest} = object;
     for (const place of places.get(digest) ?? []) {
       const [bad] = await fetchSmall(bucket, new Map([[digest, [place]]]), [object], {take: () => undefined}, signal);
-      if (bad !== undefined) await bucket.replace(`quarantine/${nameQuarantined(digest, place.pack)}`, empty, signal);
+      if (bad !== undefined) await bucket.replace(`quarantine/${nameQuarantined(digest, place.pack)}`, empty, signal, check);
     }
     if (large.has(digest) && (await checkLarge(bucket, object, signal)) !== undefined)
-      await bucket.replace(`quarantine/${nameQuarantined(digest, undefined)}`, empty, signal);
+      await bucket.replace(`quarantine/${nameQuarantined(digest, undefined)}`, empty, signal, check);
   }
 }
 
@@ -120,7 +127,7 @@ async function gather(
   const writer = new ObjectWriter(fetched, (digest, size) => here.has(digest, size));
   try {
     const lacking = objects.filter(({digest, size}) => !here.has(digest, size));
-    const rest = await copyObjects(own, {fetched, writer}, lacking);
+    const rest = await copyObjects(own, {fetched, writer}, lacking, signal);
     const wanted = new Map<number, Set<Digest>>();
     for (const {digest, size} of rest) wanted.set(size, (wanted.get(size) ?? new Set<Digest>()).add(digest));
     if (rest.length > 0) for (const root of roots) await searchTree(root, {wanted, writer, signal});

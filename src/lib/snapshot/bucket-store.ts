@@ -133,7 +133,9 @@ class BucketStore implements DirectoryStore {
   repair(damaged: readonly DamagedObject[], roots: readonly string[], signal: AbortSignal): Promise<Repair> {
     const readManifest = (id: SnapshotId): Promise<Manifest> => this.manifest(id);
     const place = {bucket: this.#bucket, known: this.#known, own: this.#ownLayout, fetched: this.#fetched, readManifest};
-    return this.#hold('save', signal, () => this.#whileFetching(() => repairBucket(place, {damaged, roots, signal}), signal));
+    return this.#hold('save', signal, (hold) =>
+      this.#whileFetching(() => repairBucket({...place, hold}, {damaged, roots, signal}), signal),
+    );
   }
 
   /** Built from what was saved here where that is whole, else from what was fetched. */
@@ -171,10 +173,10 @@ class BucketStore implements DirectoryStore {
     const there = new Set((await this.parts()).map((part) => `${part.id}.${part.snapshot}`));
     const lacking = parts.filter(({manifest}) => !there.has(`${manifest.id}.${snapshot}`));
     if (lacking.length === 0) return;
-    await this.#hold('save', signal, () =>
+    await this.#hold('save', signal, ({check}) =>
       eachAtOnce(lacking, 4, async ({manifest, text}) => {
-        await this.#bucket.add(`snapshots/${manifest.id}.gz`, bodyOf(gzipSync(text)), signal);
-        await this.#bucket.add(`parts/${manifest.id}.${snapshot}`, bodyOf(Buffer.alloc(0)), signal);
+        await this.#bucket.add(`snapshots/${manifest.id}.gz`, bodyOf(gzipSync(text)), signal, check);
+        await this.#bucket.add(`parts/${manifest.id}.${snapshot}`, bodyOf(Buffer.alloc(0)), signal, check);
       }),
     );
   }

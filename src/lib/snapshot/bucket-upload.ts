@@ -38,20 +38,19 @@ export async function uploadSnapshot(options: UploadOptions): Promise<void> {
   if (!(await bucket.has(`snapshots/${manifest.id}.gz`, signal))) {
     const text = readIfThere(layout.snapshot(manifest.id));
     if (text === undefined) throw new Error(`manifest ${manifest.id} is not in ${layout.root}`);
-    await bucket.add(`snapshots/${manifest.id}.gz`, bodyOf(gzipSync(text)), signal);
+    await bucket.add(`snapshots/${manifest.id}.gz`, bodyOf(gzipSync(text)), signal, hold.check);
   }
-  hold.check();
-  await known.addRecord(record, signal);
+  await known.addRecord(record, hold, signal);
 }
 
 /** Brings what the bucket lacks of the files of a tree; a copy that is in quarantine there is lacking, and is replaced. */
 export async function uploadObjects(
-  {bucket, known, layout, signal}: Pick<UploadOptions, 'bucket' | 'known' | 'layout' | 'signal'>,
+  {bucket, known, layout, hold, signal}: Pick<UploadOptions, 'bucket' | 'known' | 'layout' | 'hold' | 'signal'>,
   {entries}: Pick<Manifest, 'entries'>,
 ): Promise<void> {
   const [places, large] = [await known.readPlaces(signal), await known.readLarge(signal)];
   const catalog = ObjectCatalog.load(layout);
-  const uploads = new Uploads(bucket, await known.readQuarantined(signal), signal);
+  const uploads = new Uploads(bucket, await known.readQuarantined(signal), hold, signal);
   const sent = new Set<Digest>();
   try {
     for (const entry of entries) {
@@ -80,6 +79,7 @@ class Uploads {
   constructor(
     private readonly bucket: Bucket,
     private readonly quarantined: ReadonlySet<string>,
+    private readonly hold: BucketHold,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -116,16 +116,17 @@ class Uploads {
     [this.#objects, this.#pieces, this.#filled] = [[], [], 0];
     await this.#start(async () => {
       await this.#bring(`packs/${id}.pack`, bodyOf(bytes), copies);
-      await this.bucket.add(`packs/${id}.idx`, bodyOf(index), this.signal);
+      await this.bucket.add(`packs/${id}.idx`, bodyOf(index), this.signal, this.hold.check);
     });
   }
 
   /** Over a copy that is known to be bad, and then takes back what was said of it. */
   async #bring(key: string, body: Body, copies: readonly string[]): Promise<void> {
     const bad = copies.filter((name) => this.quarantined.has(name));
-    if (bad.length === 0) await this.bucket.add(key, body, this.signal);
-    else await this.bucket.replace(key, body, this.signal);
-    for (const name of bad) await this.bucket.remove(`quarantine/${name}`, this.signal);
+    const {check} = this.hold;
+    if (bad.length === 0) await this.bucket.add(key, body, this.signal, check);
+    else await this.bucket.replace(key, body, this.signal, check);
+    for (const name of bad) await this.bucket.remove(`quarantine/${name}`, this.signal, check);
   }
 
   async #start(work: () => Promise<void>): Promise<void> {

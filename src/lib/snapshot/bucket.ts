@@ -1,7 +1,7 @@
 import type {Readable} from 'node:stream';
 import {DroverError} from '../errors/drover-error.js';
 import {type Body, BucketClient, isPassingError, type Service} from './bucket-exchange.js';
-import {planParts, sendParts} from './bucket-multipart.js';
+import {type PartsUpload, planParts, sendParts} from './bucket-multipart.js';
 import {readElement} from './xml-element.js';
 
 export interface OpenBucketOptions extends Service {
@@ -33,6 +33,8 @@ const listPage = 1000;
 /** One object is continued so often. */
 const maxCuts = 5;
 const maxSmallBytes = 256 * 1024 * 1024;
+const pass = (): void => undefined;
+const isUrgent = (key: string): boolean => key.startsWith('locks/');
 
 /** One bucket below one prefix: bytes by key. Nothing in it is ever changed in place. */
 export class Bucket {
@@ -113,33 +115,38 @@ export class Bucket {
     return reply.kind === 'reply';
   }
 
-  /** Brings an object that is not there yet; one that is stays as it is, and `false` comes back. Two at once leave one, whole. */
-  async add(key: string, body: Body, signal: AbortSignal): Promise<boolean> {
-    if (this.#isInParts(body)) return !(await this.has(key, signal)) && this.#sendParts(key, body, {onlyNew: true}, signal);
-    const put = {method: 'PUT', path: this.#pathOf(key), body, signal} as const;
+  /**
+   * Brings an object that is not there yet; one that is stays as it is, and `false` comes back. Two at once leave one, whole. `check` is asked
+   * before each try of each request.
+   */
+  async add(key: string, body: Body, signal: AbortSignal, check: () => void = pass): Promise<boolean> {
+    if (this.#isInParts(body)) return !(await this.has(key, signal)) && this.#sendParts(key, body, {onlyNew: true, check}, signal);
+    const put = {method: 'PUT', path: this.#pathOf(key), body, check, signal} as const;
     const reply = await this.#client.send({...put, headers: {'if-none-match': '*'}}, [409, 412, 501]);
     if (reply.kind === 'refused' && reply.status === 501) {
       // A service that does not know conditions; keys are named by their content, so that nothing else can be overwritten.
-      await this.replace(key, body, signal);
+      await this.replace(key, body, signal, check);
       return true;
     }
     if (reply.kind === 'reply') reply.stream.resume();
     return reply.kind === 'reply';
   }
 
-  /** Brings an object, whatever was there. */
-  async replace(key: string, body: Body, signal: AbortSignal): Promise<void> {
+  /** Brings an object, whatever was there; `check` is asked before each try of each request. */
+  async replace(key: string, body: Body, signal: AbortSignal, check: () => void = pass): Promise<void> {
     if (this.#isInParts(body)) {
-      await this.#sendParts(key, body, {onlyNew: false}, signal);
+      await this.#sendParts(key, body, {onlyNew: false, check}, signal);
       return;
     }
-    const reply = await this.#client.send({method: 'PUT', path: this.#pathOf(key), body, signal});
+    const urgent = isUrgent(key);
+    const reply = await this.#client.send({method: 'PUT', path: this.#pathOf(key), body, check, urgent, signal});
     if (reply.kind === 'reply') reply.stream.resume();
   }
 
   /** Removes an object, there or not; `check` is asked before each try. */
-  async remove(key: string, signal: AbortSignal, check: () => void = () => undefined): Promise<void> {
-    const reply = await this.#client.send({method: 'DELETE', path: this.#pathOf(key), check, signal}, [404]);
+  async remove(key: string, signal: AbortSignal, check: () => void = pass): Promise<void> {
+    const urgent = isUrgent(key);
+    const reply = await this.#client.send({method: 'DELETE', path: this.#pathOf(key), check, urgent, signal}, [404]);
     if (reply.kind === 'reply') reply.stream.resume();
   }
 
@@ -147,8 +154,8 @@ export class Bucket {
     return file !== undefined && bytes > 4 * this.#partBytes;
   }
 
-  async #sendParts(key: string, body: Body, {onlyNew}: {readonly onlyNew: boolean}, signal: AbortSignal): Promise<boolean> {
-    const upload = {client: this.#client, path: this.#pathOf(key), onlyNew, signal} as const;
+  async #sendParts(key: string, body: Body, terms: Pick<PartsUpload, 'onlyNew' | 'check'>, signal: AbortSignal): Promise<boolean> {
+    const upload = {client: this.#client, path: this.#pathOf(key), ...terms, signal} as const;
     return sendParts({...upload, isThere: () => this.has(key, signal)}, body, planParts(body.bytes, this.#partBytes));
   }
 

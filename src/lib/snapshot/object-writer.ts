@@ -163,10 +163,13 @@ export class ObjectWriter {
   }
 }
 
-/** The names that the copies in a pack would have in quarantine. */
+/** The names that the copies in a pack would have in quarantine, and their objects when they had been lost. */
 function* nameCopies(id: string, index: PackIndex): Generator<string, void> {
   yield `${id}.idx`;
-  for (const {digest} of index) yield nameQuarantined(digest, id);
+  for (const {digest} of index) {
+    yield nameQuarantined(digest, id);
+    yield nameQuarantined(digest, undefined);
+  }
 }
 
 /** A failed read does not tell of which file: whoever reports it must know that it was the source and not the store. */

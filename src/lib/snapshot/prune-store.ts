@@ -8,7 +8,7 @@ import {ObjectCatalog, type Pack} from './object-catalog.js';
 import {ObjectWriter} from './object-writer.js';
 import {listParts, removeParts} from './part-files.js';
 import {chooseOld, type PrunePolicy} from './prune-policy.js';
-import {nameQuarantined, setAside} from './quarantine.js';
+import {markLost, nameQuarantined, setAside} from './quarantine.js';
 import {readManifest} from './read-manifest.js';
 import {listRecords, nameRecord} from './records.js';
 import type {SnapshotRecord} from './store.js';
@@ -113,10 +113,12 @@ function removeDeltas(layout: StoreLayout, kept: ReadonlySet<string>): void {
 
 function prunePacks(layout: StoreLayout, live: ReadonlySet<Digest>, signal: AbortSignal): void {
   const catalog = ObjectCatalog.load(layout);
+  // What is said of bad copies goes with their packs.
+  for (const digest of live) if (catalog.find(digest) === undefined) markLost(layout, digest);
   const quarantined = new Set(listIfThere(layout.folder('quarantine')));
   const [rewritten, whole] = choosePacks(catalog.packs, live, quarantined);
   const elsewhere = new Set<Digest>();
-  for (const pack of whole) for (const {digest} of pack.objects) elsewhere.add(digest);
+  for (const {objects, bytes} of whole) for (const {digest, offset, length} of objects) if (offset + length <= bytes) elsewhere.add(digest);
   const writer = new ObjectWriter(layout, (digest) => elsewhere.has(digest));
   try {
     const done = rewritten.filter((pack) => moveLive(layout, pack, {catalog, live, writer, signal}));
@@ -193,13 +195,13 @@ function pruneLarge(layout: StoreLayout, live: ReadonlySet<Digest>): void {
   for (const digest of listLarge(layout)) if (!live.has(digest)) fs.rmSync(layout.object(digest), {force: true, recursive: true});
 }
 
-/** What is said of copies that are gone, or of objects that nothing needs, is forgotten. */
+/** What is said of copies that are gone, or of lost objects that nothing needs, is forgotten. */
 function clearQuarantine(layout: StoreLayout, live: ReadonlySet<Digest>): void {
   for (const name of listIfThere(layout.folder('quarantine'))) {
     const [digest = '', where = ''] = name.split('.');
     const isOfPack = /^[0-9a-f]{64}$/.test(where);
     const pack = path.join(layout.folder('packs'), `${where}.idx`);
-    if (live.has(digest as Digest) && (!isOfPack || fs.existsSync(pack))) continue;
+    if (isOfPack ? fs.existsSync(pack) : live.has(digest as Digest)) continue;
     fs.rmSync(path.join(layout.folder('quarantine'), name), {force: true, recursive: true});
   }
 }

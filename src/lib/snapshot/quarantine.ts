@@ -32,6 +32,12 @@ function quarantine(layout: StoreLayout, {digest, why, pack}: Damage): void {
   }
 }
 
+/** Says that no copy of an object is left, so that nobody takes it for held; the next snapshot that needs it stores it anew. */
+export function markLost(layout: StoreLayout, digest: Digest): void {
+  const mark = path.join(layout.folder('quarantine'), nameQuarantined(digest, undefined));
+  if (fs.lstatSync(mark, {throwIfNoEntry: false}) === undefined) writeDurably(mark, 'missing\n');
+}
+
 /** Takes back what was said of copies that have been written anew. */
 export function forgetQuarantined(layout: StoreLayout, names: Iterable<string>): void {
   const there = new Set(listIfThere(layout.folder('quarantine')));

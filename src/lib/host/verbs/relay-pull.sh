@@ -14,6 +14,13 @@ leave_pull() {
   for process in $watcher $client $receiver; do
     kill -KILL "$process" 2>/dev/null
   done
+  # A dd of the receiver outlives it for a moment: whoever comes next finds a part that nobody writes.
+  command exec 8>&-
+  tries=0
+  until flock -n "$state/incoming/$part.lock" true || [ "$tries" -ge 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1 2>/dev/null || sleep 1
+  done
   rm -rf "$work"
   rm -f "$holder"
   printf '\ndrover %s end %s\n' "$nonce" "$status"
@@ -49,7 +56,7 @@ take() {
       [ "$taken" -gt "$before" ] || return 1
       read_centis
       ahead=$((taken * 100 / rate - (centis - begun)))
-      [ "$ahead" -le 0 ] || sleep "$(printf '%d.%02d' "$((ahead / 100))" "$((ahead % 100))")" 2>/dev/null || sleep "$((ahead / 100 + 1))"
+      [ "$ahead" -le 0 ] || sleep "$(printf '%d.%02d' "$((ahead / 100))" "$((ahead % 100))")" 2>/dev/null 8>&- || sleep "$((ahead / 100 + 1))" 8>&-
     done
     left=$((left - taken))
   fi
@@ -65,13 +72,14 @@ take() {
     -- "$address" "$token $offset"
 ) </dev/null >"$work/pipe" 2>"$work/errors" 8>&- &
 client=$!
-# At most what is missing is taken, after the frame; what comes before it is the noise of rc files.
+# At most what is missing is taken, after the frame; what comes before it is the noise of rc files. It writes the part, so it holds the lock of
+# the part as well, should this process be killed alone.
 (
   while IFS= read -r line; do
     [ "$line" != "drover $token $offset" ] || { rm -f "$work/key" && take && exit; }
   done
   exit 1
-) <"$work/pipe" >>"$delta" 2>/dev/null 8>&- &
+) <"$work/pipe" >>"$delta" 2>/dev/null &
 receiver=$!
 (
   seen='' still=0
