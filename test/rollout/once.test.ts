@@ -31,6 +31,7 @@ function stateOf(model: FleetModel, verdict: Verdict, name: string): HostState {
       pins: [],
       plans: [],
       lease: undefined,
+      pausedBy: undefined,
     },
     ...{live, openRuns: verdict.end === undefined ? [plan.run] : [], decisions: new Map()},
     tasks: (['before', 'after'] as const)
