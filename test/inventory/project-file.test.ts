@@ -29,6 +29,24 @@ describe('loadProject()', () => {
     expect((await loadApp('partitions: {by: hash}')).partitions).toEqual({kind: 'hash', count: 256, copies: 3, depth: 1, within: 'silo'});
   });
 
+  it('reads how workers are paused, which needs no drain', async () => {
+    const hooks = 'pause: a, until: b, resume: c';
+    const nsq = 'nsq: {topic: t, channel: c, nsqd: "http://127.0.0.1:4151/", lookupd: ["http://a:4161", "http://[::1]:4161"]}';
+    const app = await loadApp(`endings: {worker: {${hooks}}, mill: {${hooks}, then: wait, wait: 1m}, thumbs: {${nsq}, then: go}}`);
+    const intake = {kind: 'hooks', pause: 'a', until: 'b', resume: 'c'};
+    expect(app.endings).toEqual([
+      {role: 'worker', work: {intake, waitMs: 300_000, then: 'abort'}},
+      {role: 'mill', work: {intake, waitMs: 60_000, then: 'wait', longestMs: 3_600_000}},
+      {
+        role: 'thumbs',
+        work: {
+          intake: {kind: 'nsq', topic: 't', channel: 'c', nsqd: ['http://127.0.0.1:4151'], lookupd: ['http://a:4161', 'http://[::1]:4161']},
+          ...{waitMs: 300_000, then: 'go'},
+        },
+      },
+    ]);
+  });
+
   it('reads the order of roles, their endings, and the deadline of once tasks', async () => {
     const app = await loadApp(
       'roll: {order: [worker, web]}\n    drain: {file: ready}\n    endings: {socket: {wait: 15m, then: abort}, web: {wait: 10s}}\n    once: {before: x, deadline: 2m}',

@@ -155,6 +155,46 @@ describe('loadProject() refuses', () => {
       'endings: {web: {wait: 10s}}',
       ['endings need a drain, and this app has none (bad.yml:6:5); say how hosts leave rotation: drain: {haproxy: …}, or take endings out'],
     ],
+    [
+      'endings: {worker: {pause: a, resume: b}}',
+      ['a worker that is paused needs until (bad.yml:6:15); pause, until and resume go together'],
+    ],
+    ['endings: {worker: {untill: a, pause: b, resume: c}}', ['unknown key "untill" (bad.yml:6:24); did you mean "until"?']],
+    [
+      'endings: {worker: {pause: a, until: b, resume: c, then: close}}',
+      ['"then: close" has no meaning for workers (bad.yml:6:61); write go, to go on with work in flight'],
+    ],
+    [
+      'endings: {worker: {pause: a, until: b, resume: c, then: wait, wait: 2h}}',
+      ['longest is 1h, shorter than wait, 2h (bad.yml:6:73); raise longest'],
+    ],
+    [
+      'endings: {worker: {pause: a, until: b, resume: c, longest: 2h}}',
+      ['longest has no meaning with "then: abort" (bad.yml:6:64); remove it, or write "then: wait"'],
+    ],
+    [
+      'endings: {web: {then: go, longest: 1m}}',
+      [
+        '"then: go" is for workers (bad.yml:6:27); say how they pause: pause, until and resume, or nsq',
+        'longest is for workers (bad.yml:6:40); say how they pause, or write drain.longest',
+      ],
+    ],
+    [
+      'endings: {worker: {until: a, nsq: {topic: t, channel: c, nsqd: "http://a:4151"}}}',
+      ['until stands beside nsq (bad.yml:6:31); remove one: drover pauses the channel itself'],
+    ],
+    [
+      'endings: {worker: {nsq: {topic: t, channel: c}}}',
+      ['nsq names neither nsqd nor lookupd (bad.yml:6:29); name one, for example lookupd: http://127.0.0.1:4161'],
+    ],
+    [
+      'endings: {worker: {nsq: {topic: "a b", channel: c, nsqd: [], lookupd: "https://a:1"}}}',
+      [
+        'topic "a b" is not a valid topic (bad.yml:6:37); letters, digits, and . _ -, at most 54',
+        'nsqd is empty (bad.yml:6:62); name at least one',
+        'nsqlookupd "https://a:1" is not a valid address (bad.yml:6:75); http://host:port, for example http://127.0.0.1:4161',
+      ],
+    ],
     ['once: bin/migrate', ['once must be a map, got "bin/migrate" (bad.yml:6:11)']],
     ['once: {befor: x}', ['unknown key "befor" (bad.yml:6:12); did you mean "before"?']],
     ['restart: 3', ['restart must be text, got 3 (bad.yml:6:14); quote it: "3"']],

@@ -2,7 +2,7 @@
 import {describe, expect, it} from 'vitest';
 import type {App, Ending} from '../../src/lib/inventory/app.js';
 import type {Host, RoleName} from '../../src/lib/inventory/host.js';
-import {longestDrainMs, openAppBalancer} from '../../src/lib/operations/app-balancer.js';
+import {longestAdmitMs, longestDrainMs, openAppBalancer} from '../../src/lib/operations/app-balancer.js';
 import type {World} from '../../src/lib/operations/world.js';
 import {linkLocally, makeHost, patiently} from '../traffic/local-machine.js';
 
@@ -33,5 +33,10 @@ describe('the balancer of an app', () => {
   it('counts the longest of all endings in the worst case of a run', () => {
     expect(longestDrainMs(app)).toBe(10_000);
     expect(longestDrainMs({...app, endings: [...endings, {role: 'worker' as RoleName, waitMs: 900_000}]})).toBe(910_000);
+    const intake = {kind: 'hooks', pause: 'a', until: 'b', resume: 'c'} as const;
+    const paused = {role: 'worker' as RoleName, work: {intake, waitMs: 300_000, then: 'wait', longestMs: 3_600_000} as const};
+    const {drain: _, ...undrained} = app;
+    expect(longestDrainMs({...undrained, endings: [paused]})).toBe(3_900_000);
+    expect(longestAdmitMs({...undrained, endings: [paused]})).toBe(longestAdmitMs(undrained) + 120_000);
   });
 });

@@ -134,15 +134,15 @@ describe('a plan file on its hosts', {timeout: 60_000}, () => {
   it('may be applied after a run that was refused and changed nothing', async () => {
     const file = await fleet.plan({run: 'run-2'}, next);
     const away = {run: 'run-9', owner: 'bob', reason: '', plan: '', from: first, to: first};
-    const fences = {run: 'run-9', epoch: 0};
-    let isFirst = true;
+    let leased: Promise<number> | undefined;
     const hear = async (happening: Happening): Promise<void> => {
-      if (happening.kind !== 'step-started' || happening.step !== 'lease' || !isFirst) return;
-      isFirst = false;
-      fences.epoch = await fleet.app('web3').lease({...away, run: 'run-0', ttlSeconds: 60});
+      if (happening.kind !== 'step-started' || happening.step !== 'lease') return;
+      // No host is leased before the other run has been there.
+      leased ??= fleet.app('web3').lease({...away, run: 'run-0', ttlSeconds: 60});
+      await leased;
     };
     expect((await endOf(fleet.apply({run: 'run-3', hear}, file))).exit).toBe(5);
-    await fleet.app('web3').release({run: 'run-0', epoch: fences.epoch}, 'refused');
+    await fleet.app('web3').release({run: 'run-0', epoch: (await leased) ?? 0}, 'refused');
     const end = await endOf(fleet.apply({run: 'run-4'}, file));
     expect(end.words).toMatch(/is stale on 1 of 3 hosts: web3 was leased since/);
     expect(end.words).not.toContain('web1');

@@ -8,8 +8,9 @@ import {HostApp} from '../../src/lib/host/host-app.js';
 import type {HostState} from '../../src/lib/host/host-state.js';
 import type {Link, LinkOpener} from '../../src/lib/host/link.js';
 import type {App} from '../../src/lib/inventory/app.js';
-import type {AppName, Host, Inventory} from '../../src/lib/inventory/host.js';
+import type {AppName, Host, Inventory, RoleName} from '../../src/lib/inventory/host.js';
 import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
+import {openAppBalancer} from '../../src/lib/operations/app-balancer.js';
 import {type DeployOptions, deployApp} from '../../src/lib/operations/deploy-app.js';
 import {makePlanFile} from '../../src/lib/operations/make-plan-file.js';
 import type {PlanFile} from '../../src/lib/operations/plan-file.js';
@@ -19,9 +20,9 @@ import type {RunEnd} from '../../src/lib/operations/run-end.js';
 import type {World} from '../../src/lib/operations/world.js';
 import {createSnapshot} from '../../src/lib/snapshot/create-snapshot.js';
 import {type DirectoryStore, openDirectoryStore} from '../../src/lib/snapshot/directory-store.js';
-import {createNoBalancer} from '../../src/lib/traffic/no-balancer.js';
 import {makeHost, patiently, plainEnv} from '../host/some-host.js';
 import {linkWith} from '../host/verb-site.js';
+import {linkLocally} from '../traffic/local-machine.js';
 
 const root = '~/site';
 
@@ -53,15 +54,19 @@ export class SiteFleet {
     this.store = openDirectoryStore({path: path.join(folder, 'store'), now: Date.now});
   }
 
-  static async make(size: number): Promise<SiteFleet> {
+  /** Hosts `web1`, `web2`, …; of a role where one is given. */
+  static async make(size: number, role?: string): Promise<SiteFleet> {
     const folder = await mkdtemp(path.join(tmpdir(), 'drover-fleet-'));
-    const hosts = Array.from({length: size}, (_, index) => makeHost({link: 'local'}, `web${index + 1}`));
+    const hosts = Array.from({length: size}, (_, index) => ({
+      ...makeHost({link: 'local'}, `web${index + 1}`),
+      roles: role === undefined ? [] : [role as RoleName],
+    }));
     const fleet = new SiteFleet(folder, hosts);
     for (const host of hosts) {
       await mkdir(path.join(folder, host.name));
       const link = linkWith({name: 'sh', words: ['sh'], env: {...plainEnv(), HOME: path.join(folder, host.name)}});
       fleet.keys.set(host.name, `SHA256:key-of-${host.name}`);
-      fleet.links.set(host.name, {...link, host, hostKeys: async () => [fleet.keys.get(host.name) ?? '']});
+      fleet.links.set(host.name, {...link, host, dial: linkLocally(host).dial, hostKeys: async () => [fleet.keys.get(host.name) ?? '']});
     }
     return fleet;
   }
@@ -94,8 +99,9 @@ export class SiteFleet {
 
   /** A deploy of `snapshot` by somebody. */
   async deploy(by: OperatorOptions, snapshot: string, more: Partial<DeployOptions> = {}): Promise<RunEnd> {
-    return deployApp(this.world(by, more.app), {
-      ...{app: makeApp(), store: this.store, snapshot, hosts: this.hosts, balancer: createNoBalancer()},
+    const world = this.world(by, more.app);
+    return deployApp(world, {
+      ...{app: makeApp(), store: this.store, snapshot, hosts: this.hosts, balancer: openAppBalancer(world, more.app ?? makeApp())},
       ...{skip: new Set(), ignoreEmbargo: false, pastContract: false, approve: async () => true},
       ...more,
     });
@@ -129,8 +135,10 @@ export class SiteFleet {
   }
 
   async rollback(by: OperatorOptions, more: Partial<RollbackOptions> = {}): Promise<RunEnd> {
-    return rollbackApp(this.world(by, more.app), {
-      ...{app: makeApp(), to: undefined, openStore: () => this.store, hosts: this.hosts, balancer: createNoBalancer()},
+    const world = this.world(by, more.app);
+    return rollbackApp(world, {
+      ...{app: makeApp(), to: undefined, openStore: () => this.store, hosts: this.hosts},
+      balancer: openAppBalancer(world, more.app ?? makeApp()),
       ...{ignoreEmbargo: false, pastContract: false, approve: async () => true},
       ...more,
     });
@@ -139,7 +147,7 @@ export class SiteFleet {
   async resume(by: OperatorOptions, more: Partial<ResumeOptions> & {readonly app?: App} = {}): Promise<RunEnd> {
     const world = this.world(by, more.app);
     return resumeRun(world, {
-      ...{project: world.project, run: undefined, openStore: async () => this.store, openBalancer: () => createNoBalancer()},
+      ...{project: world.project, run: undefined, openStore: async () => this.store, openBalancer: (app) => openAppBalancer(world, app)},
       ...{approve: async () => true},
       ...more,
     });

@@ -34,6 +34,7 @@ function stateOf(model: FleetModel, sofar: readonly Verdict[], name: string): Ho
       pins: [],
       plans: [],
       lease: undefined,
+      pausedBy: undefined,
     },
     ...{live, openRuns: sofar.at(-1)?.end === undefined ? [plan.run] : [], decisions: new Map()},
     tasks: (['before', 'after'] as const)

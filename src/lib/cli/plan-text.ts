@@ -30,6 +30,7 @@ export function describePlan(plan: RolloutPlan, boundMs: number, rate?: PushRate
   });
   if (plan.order !== undefined && plan.order.length > 1)
     lines.push(`  order  ${plan.order.map(foldHostSet).join(', then ')}; on the way back in reverse`);
+  for (const {role, how, hosts} of plan.pauses ?? []) lines.push(`  pause ${role}  ${how}  ${foldHostSet(hosts)}`);
   if (plan.once !== undefined) lines.push(...describeOnce(plan.once));
   const floors = Object.entries(plan.floors).map(([silo, floor]) => `${silo} ${floor}`);
   lines.push(`  each host: ${plan.steps.join(' > ')}`);

@@ -102,6 +102,7 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
         host.reachable ? host.why : 'unreachable',
         host.staged.length,
         host.pins.map(({run}) => run),
+        host.pausedBy,
       ]);
       const group = groups.get(key) ?? {hosts: [], live: [], first: host};
       group.hosts.push(host.host);
@@ -117,6 +118,7 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
       first.lease === undefined ? '-' : `${first.lease.run} by ${first.lease.owner}`,
       [
         first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`,
+        first.pausedBy === undefined ? '' : `worker paused by ${first.pausedBy}`,
         describePins(first),
         withoutName(first.why ?? '', first.host),
       ]

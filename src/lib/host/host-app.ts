@@ -217,6 +217,19 @@ export class HostApp {
     return [...body.matchAll(/^removed (.+)$/gm)].map((match) => match[1] ?? '');
   }
 
+  /**
+   * Notes that the worker here is about to be paused, and the command that resumes it. The host runs that by itself when the lease is lost, once the
+   * dead-man's switch has had `patienceSeconds`. A lease that is given back leaves the worker as it is.
+   */
+  async notePause(fence: Fence, resume: string, patienceSeconds: number): Promise<void> {
+    await this.call('pause', {...fence, seconds: patienceSeconds}, resume);
+  }
+
+  /** The worker here has been resumed. */
+  async clearPause(fence: Fence): Promise<void> {
+    await this.call('unpause', {...fence});
+  }
+
   /** Runs an operator's command; with a fence only while the lease is ours, and `event` is journaled when it succeeded. */
   async runHook(hook: Hook): Promise<HookResult> {
     return runHookOn(this.link, {...hook, root: this.root, app: this.app, signal: this.signal});

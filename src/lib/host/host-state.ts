@@ -53,6 +53,8 @@ export interface HostState {
   readonly pins: readonly Pin[];
   readonly plans: readonly TakenPlan[];
   readonly lease: HeldLease | undefined;
+  /** The run that paused the worker on this host, and has not resumed it. */
+  readonly pausedBy: string | undefined;
   /** Runs that did not end here. */
   readonly openRuns: readonly string[];
   /** How the dead-man's switch of a run was decided. */
@@ -104,6 +106,7 @@ export function parseHostState(body: string): HostState {
     pins,
     plans,
     epoch: Number(values.get('epoch') ?? 0),
+    pausedBy: values.get('paused'),
     lease:
       run === undefined
         ? undefined

@@ -11,6 +11,7 @@ export type VerbName =
   | 'lease-end'
   | 'note'
   | 'note-part'
+  | 'pause'
   | 'pin'
   | 'once'
   | 'prepare'
@@ -28,6 +29,7 @@ export type VerbName =
   | 'stage-open'
   | 'stage-put'
   | 'switch'
+  | 'unpause'
   | 'verify';
 
 /** Pieces that a verb needs between the prelude and itself. */
@@ -39,6 +41,7 @@ const pieces: Partial<Record<VerbName, readonly string[]>> = {
   pin: ['pins'],
   lease: ['task'],
   once: ['task', 'task-keeper'],
+  pause: ['pause-keeper'],
   prepare: ['readiness'],
   'read-state': ['task'],
   'relay-end': ['relay'],

@@ -126,12 +126,37 @@ export interface Roll {
   readonly keep: number;
 }
 
-/** What is not said is as in `drain`. */
+/** How hosts of a role end their work: what is not said is as in `drain`, and with `work` the balancers of `drain` do not know them. */
 export interface Ending {
   readonly role: RoleName;
   readonly waitMs?: number;
   readonly then?: Drain['then'];
+  readonly work?: WorkEnding;
 }
+
+/** How workers stop to take work up, and end what is in flight. */
+export interface WorkEnding {
+  readonly intake: Intake;
+  /** How long what is in flight may take. */
+  readonly waitMs: number;
+  /** What happens then: wait on until `longestMs`, go on with work in flight, or resume the worker and give the host up. */
+  readonly then: 'wait' | 'go' | 'abort';
+  /** With `wait`: how long in all, before the host is given up. */
+  readonly longestMs?: number;
+}
+
+/** Where a worker's work comes from. */
+export type Intake =
+  /** Shell commands on the host, in the live release. `until` ends with 0 when nothing is in flight. `pause` and `resume` can be repeated. */
+  | {readonly kind: 'hooks'; readonly pause: string; readonly until: string; readonly resume: string}
+  /** A channel of NSQ. Addresses are `http://host:port` as the worker reaches them; `lookupd` are asked who has the topic. */
+  | {
+      readonly kind: 'nsq';
+      readonly topic: string;
+      readonly channel: string;
+      readonly nsqd: readonly string[];
+      readonly lookupd: readonly string[];
+    };
 
 export type Drain = {
   /** How long to wait for sessions to end. */

@@ -52,7 +52,9 @@ function refuseNoSigners(source: Source, {apps, review}: ProjectInput): void {
 
 /** An ending without a drain would be kept by nobody. */
 function refuseIdleEndings(source: Source, {apps}: ProjectInput): void {
-  const idle = Object.keys(apps).filter((name) => apps[name]?.endings !== undefined && apps[name]?.drain === undefined);
+  const isIdle = (app: AppInput | undefined): boolean =>
+    app?.drain === undefined && app?.endings?.some(({work}) => work === undefined) === true;
+  const idle = Object.keys(apps).filter((name) => isIdle(apps[name]));
   const fix = 'say how hosts leave rotation: drain: {haproxy: …}, or take endings out';
   throwProblems(idle.map((name) => source.problem('key', ['apps', name, 'endings'], 'endings need a drain, and this app has none', fix)));
 }

@@ -3,6 +3,7 @@ import type {EventSink} from './app.js';
 import {drainSchema} from './drain-schema.js';
 import {endingSchema} from './ending-schema.js';
 import {nameRule, parseAppName} from './host-name.js';
+import {parseTopic, topicRule} from './nsq-schema.js';
 import {partitionSchema} from './partition-schema.js';
 import {parseRelativePath, parseRootPath, parseServiceUrl} from './path-grammar.js';
 import {probeSchema} from './probe-schema.js';
@@ -74,17 +75,12 @@ const appSchema = mapField({
   health: z.array(probeSchema).meta({description: 'Probes that must all pass'}).optional(),
 });
 
-/** What nsqd accepts as a topic. */
-function parseTopic(text: string): string | undefined {
-  return /^[.a-zA-Z0-9_-]{1,54}(#ephemeral)?$/.test(text) ? text : undefined;
-}
-
 const urlGrammar = {as: 'URL', rule: 'http://… or https://…, without user, password or fragment'};
 
 const sinkSchema = z.union([
   mapField({
     nsq: namedField('nsq', parseServiceUrl, {...urlGrammar, description: 'HTTP address of nsqd', examples: ['http://127.0.0.1:4151']}),
-    topic: namedField('topic', parseTopic, {as: 'topic', rule: 'letters, digits, and . _ -, at most 54', description: 'Topic of nsqd'}),
+    topic: namedField('topic', parseTopic, {...topicRule, description: 'Topic of nsqd'}),
   }).transform(({nsq, topic}): EventSink => ({kind: 'nsq', url: nsq, topic})),
   mapField({
     webhook: namedField('webhook', parseServiceUrl, {...urlGrammar, description: 'Events are posted here'}),

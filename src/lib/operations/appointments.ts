@@ -5,6 +5,7 @@ import type {App} from '../inventory/app.js';
 import type {Appointment} from '../rollout/plan.js';
 import type {RolloutEvent} from '../rollout/state.js';
 import {longestDrainMs} from './app-balancer.js';
+import {takesOut} from './worker-role.js';
 import type {World} from './world.js';
 
 /** Hosts are let go this long before their time: what is on its way then arrives in time. */
@@ -18,7 +19,7 @@ const lookEveryMs = 10_000;
 
 /** How long before their time the hosts of a wave begin to leave rotation and to stand ready. */
 export function openLeadMs(app: App, hosts: number): number {
-  return (app.drain === undefined ? 0 : longestDrainMs(app)) + 15_000 + hosts * 50;
+  return (takesOut(app) ? longestDrainMs(app) : 0) + 15_000 + hosts * 50;
 }
 
 /** The times of a timed deploy, and who stands ready for them. The only clock of a rollout. */

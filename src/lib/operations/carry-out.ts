@@ -15,6 +15,7 @@ import {carryTask} from './carry-task.js';
 import type {Crew} from './crew.js';
 import {keepLeases} from './heartbeat.js';
 import {leaseHost, nameCause, pinHost, releaseHost} from './lease-host.js';
+import {leaveWorker} from './move-worker.js';
 import {describeError} from './on-host.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {blameFor} from './release-failure.js';
@@ -47,7 +48,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   const {app, plan, kept, balancer, hosts, unusable, isResumed} = options;
   const book =
     plan.at === undefined ? {} : {book: new Appointments(world, {at: plan.at, leadMs: openLeadMs(app, plan.hosts.length), isResumed})};
-  const crew: Crew = {world, app, plan, kept, balancer, hosts, fences: new Map(), unusable, ...book};
+  const crew: Crew = {world, app, plan, kept, balancer, hosts, fences: new Map(), paused: new Map(), unusable, ...book};
   const members = hostsOfApp(world.inventory, app);
   const queue: RolloutEvent[] = [{kind: 'begin'}];
   let wake: (() => void) | undefined;
@@ -213,6 +214,7 @@ async function perform(crew: Crew, effect: Work, {members, over, push, left}: St
     }
     case 'release':
       if (left !== undefined) await pinHost(crew, effect.host, left);
+      await leaveWorker(crew, effect.host);
       await releaseHost(crew, effect.host, effect.ended);
       push({kind: 'released', host: effect.host});
   }

@@ -6,11 +6,13 @@ import type {Direction, MoveStep, PlannedHost} from '../rollout/plan.js';
 import {awaitRelease} from './await-release.js';
 import {type Crew, locate} from './crew.js';
 import {nameCause} from './lease-host.js';
+import {admitWorker, drainWorker} from './move-worker.js';
 import {runStep, useHost} from './on-host.js';
 import {restartSeconds} from './plan-rollout.js';
 import {ReleaseFailure} from './release-failure.js';
 import {armHost, letHostGo} from './timed-host.js';
 import {warmRelease} from './warm-release.js';
+import {findWork} from './worker-role.js';
 
 /** One step of one host. `restarted`: the restart hook need not run. Throws; `blameFor` says whose fault it is. */
 export async function carryStep(
@@ -23,14 +25,17 @@ export async function carryStep(
   const fence = crew.fences.get(name);
   if (fence === undefined) throw new Error(`${step} of ${name} without a lease`);
   const note = (event: string): Promise<void> => useHost(world, host, app, (on) => on.note(fence, event, ''));
+  const isWorker = findWork(app, host) !== undefined;
   const serving = direction === 'forward' ? planned.to : planned.from;
   switch (step) {
     case 'drain': {
-      const action = async (): Promise<{cut: number}> => {
+      const action = async (): Promise<{readonly detail?: string}> => {
         await note('draining');
-        return balancer.drain(host, world.signal);
+        if (isWorker) return drainWorker(crew, name);
+        const {cut} = await balancer.drain(host, world.signal);
+        return cut > 0 ? {detail: `${cut} sessions cut at the deadline`} : {};
       };
-      await runStep(world, {host, step, action, describe: ({cut}) => (cut > 0 ? {detail: `${cut} sessions cut at the deadline`} : {})});
+      await runStep(world, {host, step, action, describe: (words) => words});
       return {restarted: false};
     }
     case 'arm':
@@ -64,7 +69,7 @@ export async function carryStep(
     case 'admit': {
       if (serving === undefined) return {restarted: false};
       const action = async (): Promise<void> => {
-        await balancer.admit(host, world.signal);
+        await (isWorker ? admitWorker(crew, name) : balancer.admit(host, world.signal));
         await note('admitted');
       };
       await runStep(world, {host, step, action});

@@ -1,7 +1,7 @@
 import type {Problem} from '../errors/drover-error.js';
 import type {Fence} from '../host/fence.js';
 import type {App} from '../inventory/app.js';
-import type {Host} from '../inventory/host.js';
+import type {Host, RoleName} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
 import type {Appointments} from './appointments.js';
@@ -21,6 +21,8 @@ export interface Crew {
   readonly hosts: ReadonlyMap<string, Host>;
   /** The lease of each host, while we hold it. */
   readonly fences: Map<string, Fence>;
+  /** Workers that this process has paused and not resumed: the role whose ending says how, and whether the host went on to its move. */
+  readonly paused: Map<string, {readonly role: RoleName; readonly moves: boolean}>;
   readonly unusable: ReadonlyMap<string, Problem>;
   /** Of a deploy whose waves have a time. */
   readonly book?: Appointments;

@@ -10,6 +10,7 @@ import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {type FleetReport, readFleet} from './read-fleet.js';
+import {takesOut} from './worker-role.js';
 import type {World} from './world.js';
 
 /**
@@ -122,7 +123,7 @@ export async function planParts(
   const holders = await listHolders({
     assignment,
     store,
-    drains: app.drain !== undefined,
+    drains: takesOut(app),
     states,
     planned: new Map(planned.map((host) => [host.name, host.to])),
   });

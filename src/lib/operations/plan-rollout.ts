@@ -1,14 +1,15 @@
 import {DroverError} from '../errors/drover-error.js';
 import type {WavePlan} from '../events/event.js';
 import type {App} from '../inventory/app.js';
-import {boundAdmitMs, boundRampMs} from '../inventory/drain-bound.js';
+import {boundRampMs} from '../inventory/drain-bound.js';
 import {formatDuration} from '../inventory/duration.js';
 import type {Host, Inventory} from '../inventory/host.js';
 import {matchExpression} from '../inventory/selection.js';
 import type {Holders, MoveStep, OncePlan, PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import {planOrderedWaves, planWaves, resolveFloor} from '../rollout/waves.js';
-import {longestDrainMs} from './app-balancer.js';
+import {longestAdmitMs, longestDrainMs} from './app-balancer.js';
 import {groupByRole} from './role-order.js';
+import {planPauses, takesOut} from './worker-role.js';
 import type {World} from './world.js';
 
 /** Every host that carries the app, selected or not: floors count them all. */
@@ -19,12 +20,12 @@ export function hostsOfApp(inventory: Inventory, app: App): readonly Host[] {
 /** The steps that this app's settings ask for, in order. */
 export function stepsOfApp(app: App, command: 'deploy' | 'rollback', skip: ReadonlySet<MoveStep> = new Set()): readonly MoveStep[] {
   const steps: MoveStep[] = [];
-  if (app.drain !== undefined) steps.push('drain');
+  if (takesOut(app)) steps.push('drain');
   steps.push('switch');
   if (app.restart !== undefined) steps.push('restart');
   if (app.health.length > 0) steps.push('health');
   if (app.warm !== undefined && command === 'deploy') steps.push('warm');
-  if (app.drain !== undefined) steps.push('admit');
+  if (takesOut(app)) steps.push('admit');
   steps.push('confirm');
   return steps.filter((step) => !skip.has(step));
 }
@@ -49,16 +50,17 @@ export function planRollout(
   for (const silo of new Set(hosts.map((host) => host.silo))) {
     const total = members.filter((host) => host.silo === silo).length;
     const floor = resolveFloor(app.roll.floor, total);
-    if (floor >= total && total > 0 && app.drain !== undefined) {
+    if (floor >= total && total > 0 && takesOut(app)) {
       throw new DroverError({
         code: 'refused',
         message: `floor ${floor} leaves none of the ${total} hosts of silo "${silo}" to be taken out`,
         fix: `lower apps.${app.name}.roll.floor or add hosts`,
       });
     }
-    floors[silo] = app.drain === undefined ? Math.min(floor, Math.max(0, total - 1)) : floor;
+    floors[silo] = takesOut(app) ? floor : Math.min(floor, Math.max(0, total - 1));
   }
   const groups = groupByRole(world.inventory, app, command, hosts);
+  const pauses = planPauses(world.inventory, app, hosts);
   const waves = groups === undefined ? planWaves(hosts, app.roll.waves) : planOrderedWaves(groups, app.roll.waves);
   return {
     v: 1,
@@ -75,6 +77,7 @@ export function planRollout(
     confirmMs: app.roll.confirmMs,
     steps: stepsOfApp(app, command, skip),
     ...(groups === undefined ? {} : {order: groups.map((group) => group.hosts.map((host) => host.name))}),
+    ...(pauses.length === 0 ? {} : {pauses}),
     ...planOnce(command, app, waves),
     ...(holders === undefined ? {} : {holders}),
     ...(snapshot === undefined ? {} : {snapshot}),
@@ -112,7 +115,7 @@ export function boundRollout(plan: RolloutPlan, app: App, connectTimeoutMs: numb
     restart: restartSeconds * 1000,
     health: probeMs,
     warm: app.warm?.deadlineMs ?? 0,
-    admit: boundAdmitMs(app.drain),
+    admit: longestAdmitMs(app),
     confirm: 120_000,
     revert: 120_000,
   };

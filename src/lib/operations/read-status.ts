@@ -22,6 +22,8 @@ export interface HostStatus {
   readonly lease?: {readonly run: string; readonly owner: string; readonly reason: string; readonly leftSeconds: number};
   /** What was taken back there and is not shipped again unasked, newest last. */
   readonly pins: readonly Pin[];
+  /** The run that paused the worker there, and did not resume it. */
+  readonly pausedBy?: string;
   /** Runs that did not end there. */
   readonly openRuns: readonly string[];
 }
@@ -67,6 +69,7 @@ function describeHost(host: Host, state: HostState | undefined, why: string | un
     openRuns: state.openRuns,
     ...(state.unsafe === undefined ? {} : {why: state.unsafe}),
     ...(state.live === undefined ? {} : {live: state.live}),
+    ...(state.pausedBy === undefined ? {} : {pausedBy: state.pausedBy}),
     ...(state.lease === undefined || state.lease.leftSeconds === 0 ? {} : {lease: state.lease}),
   };
 }

@@ -14,6 +14,7 @@ import {describeError, runStep, useHost} from './on-host.js';
 import {boundRollout, hostsOfApp} from './plan-rollout.js';
 import {digestPlan, renderPlan} from './plan-text.js';
 import {endRun, type RunEnd} from './run-end.js';
+import {findWork} from './worker-role.js';
 import type {World} from './world.js';
 
 /** Says what will happen. */
@@ -84,7 +85,7 @@ async function keepDebtOut(world: World, app: App, plan: RolloutPlan, balancer: 
   for (const {name, silo} of plan.hosts) {
     if (result.state.hosts.get(name)?.kind !== 'lost') continue;
     const host = hosts.find((each) => each.name === name);
-    if (host === undefined) continue;
+    if (host === undefined || findWork(app, host) !== undefined) continue;
     try {
       const seen = plan.holders === undefined ? hosts.filter((each) => each.silo === silo) : hosts;
       const everywhere = (await balancer.read(seen, world.signal)).filter((each) => each.state === 'in');

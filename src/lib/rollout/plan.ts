@@ -62,6 +62,13 @@ export interface Review {
   readonly epochs: Readonly<Record<string, number>>;
 }
 
+/** Workers that are paused while they move, in words. */
+export interface PlannedPause {
+  readonly role: string;
+  readonly how: string;
+  readonly hosts: readonly string[];
+}
+
 /** When the first wave of a timed deploy switches; later ones follow by their offsets. */
 export interface Appointment {
   /** ISO 8601, UTC, whole seconds. */
@@ -98,6 +105,8 @@ export interface RolloutPlan {
   readonly at?: Appointment;
   /** Where roles have an order: the hosts of each, in the order of the way forward. On the way back the last ones go first. */
   readonly order?: readonly (readonly string[])[];
+  /** Where workers are paused for their move. */
+  readonly pauses?: readonly PlannedPause[];
   /** What runs once. */
   readonly once?: OncePlan;
   /** The way forward for each host; the way back follows from it. `switch` is always among them. */

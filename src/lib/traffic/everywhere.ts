@@ -33,6 +33,8 @@ export interface DrainTask {
   /** At least one. */
   readonly places: readonly Place[];
   readonly drain: Pick<Drain, 'waitMs' | 'then' | 'longestMs'>;
+  /** What is thrown of what is left at the deadline, where that is no sessions. */
+  readonly refuseLeft?: (left: number) => DroverError;
   readonly sleep: Pause;
   readonly warn: Warn;
   readonly signal: AbortSignal;
@@ -67,7 +69,7 @@ export async function drainEverywhere(task: DrainTask): Promise<{readonly cut: n
       await place.takeOut(signal);
     }
     const left = await waitForQuiet(task);
-    if (left > 0 && drain.then !== 'close') throw refuseLeftovers({host, drain}, left);
+    if (left > 0 && drain.then !== 'close') throw task.refuseLeft?.(left) ?? refuseLeftovers({host, drain}, left);
     return {cut: left};
   } catch (error) {
     const stuck = await putBackAll(touched, host);

@@ -5,8 +5,11 @@ import type {Link} from '../host/link.js';
 
 export interface HttpExchange {
   readonly link: Link;
-  /** Port on the host's own loopback address. */
+  /** As the host itself would reach it; its own loopback address where nothing is said. */
+  readonly address?: string;
   readonly port: number;
+  /** GET where nothing is said; a POST has no body. */
+  readonly method?: 'GET' | 'POST';
   /** Path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -32,7 +35,7 @@ export class HttpFailure extends Error {
 }
 
 /**
- * One GET on a connection of its own, through the link. node:http and not a pooling client, because an SSH channel is a
+ * One request on a connection of its own, through the link. node:http and not a pooling client, because an SSH channel is a
  * `Duplex` and no socket. Throws `HttpFailure` with the reason in words, and the signal's reason on abort. Redirects are
  * answers like any other.
  */
@@ -40,7 +43,7 @@ export async function exchangeHttp(exchange: HttpExchange): Promise<HttpAnswer> 
   const deadline = AbortSignal.timeout(exchange.timeoutMs);
   const either = AbortSignal.any([exchange.signal, deadline]);
   try {
-    const stream = await dialTimely(exchange.link, exchange.port, either);
+    const stream = await dialTimely(exchange.link, exchange.port, either, exchange.address);
     return await converse(stream, exchange, either);
   } catch (error) {
     exchange.signal.throwIfAborted();
@@ -50,10 +53,10 @@ export async function exchangeHttp(exchange: HttpExchange): Promise<HttpAnswer> 
   }
 }
 
-/** Dials the host's loopback; settles when the signal is aborted, whether or not the link does, and leaves nothing open. */
-export async function dialTimely(link: Link, port: number, signal: AbortSignal): Promise<Duplex> {
+/** Dials from the host, its loopback where no address is given; settles when the signal is aborted, whether or not the link does, and leaves nothing open. */
+export async function dialTimely(link: Link, port: number, signal: AbortSignal, address = '127.0.0.1'): Promise<Duplex> {
   signal.throwIfAborted();
-  const dialled = link.dial({kind: 'tcp', host: '127.0.0.1', port}, signal);
+  const dialled = link.dial({kind: 'tcp', host: address, port}, signal);
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     signal.addEventListener('abort', stop, {once: true});
@@ -71,16 +74,17 @@ export async function dialTimely(link: Link, port: number, signal: AbortSignal):
   });
 }
 
-async function converse(stream: Duplex, {port, path, headers, maxBodyBytes}: HttpExchange, signal: AbortSignal): Promise<HttpAnswer> {
+async function converse(stream: Duplex, exchange: HttpExchange, signal: AbortSignal): Promise<HttpAnswer> {
+  const {address = '127.0.0.1', port, method = 'GET', path, headers, maxBodyBytes} = exchange;
   // A channel may report its end twice; nobody else listens once the answer is complete.
   stream.on('error', () => undefined);
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = requestHttp(
         {
-          method: 'GET',
+          method,
           path,
-          headers: {host: `127.0.0.1:${port}`, 'user-agent': 'drover', 'accept-encoding': 'identity', ...headers, connection: 'close'},
+          headers: {host: `${address}:${port}`, 'user-agent': 'drover', 'accept-encoding': 'identity', ...headers, connection: 'close'},
           createConnection: () => stream,
           signal,
         },

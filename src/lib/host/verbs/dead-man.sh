@@ -64,4 +64,5 @@ if [ -s "$folder/restart" ] && [ -n "$from" ]; then
   done
   kill -KILL "$hook" 2>/dev/null
 fi
+rm -f "$folder/armed"
 '

@@ -42,6 +42,7 @@ done
 for file in "$state"/plans/*; do
   [ -f "$file" ] && IFS= read -r line <"$file" && printf 'plan %s %s\n' "${file##*/}" "$line"
 done
+[ ! -s "$state/pause/by" ] || { IFS=' ' read -r run line <"$state/pause/by" && printf 'paused %s\n' "$run"; }
 for delta in "$state"/incoming/*.delta; do
   [ -f "$delta" ] && printf 'part %s\n' "${delta##*/}"
 done
