@@ -24,6 +24,7 @@ import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {chooseSnapshotBack, findPartBack, hasParts, listSnapshots} from './snapshot-back.js';
 import {tellUnsafe} from './tell-unsafe.js';
+import {findRecorded, isHalfWay} from './unfinished-rollout.js';
 import type {World} from './world.js';
 
 export interface RollbackOptions {
@@ -96,10 +97,12 @@ async function rollbackOnce(
     if (problem !== undefined) throw new DroverError(problem, ...others);
   }
   const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to) : undefined;
+  const isPlain = to === undefined && reviewed === undefined && snapshot === undefined;
+  const recorded = isPlain ? await findRecorded(world, app, fleet) : undefined;
   const targets = hosts.flatMap((host): {host: Host; target: Target}[] => {
     const state = fleet.states.get(host.name);
     if (state === undefined) return [];
-    const wanted = reviewed === undefined ? to : findPlanned(reviewed, host.name)?.to;
+    const wanted = reviewed === undefined ? (to ?? recorded?.get(host.name)?.release) : findPlanned(reviewed, host.name)?.to;
     return [{host, target: snapshot === undefined ? findTarget(host, state, wanted) : findPart(host, state, snapshot)}];
   });
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
@@ -121,6 +124,11 @@ async function rollbackOnce(
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);
+  for (const {host, target} of reviewed === undefined ? targets : []) {
+    const state = fleet.states.get(host.name);
+    if (target.kind === 'unchanged' && state !== undefined && isHalfWay(state, rotation, host.name))
+      moving.push({host, to: state.live ?? '', from: state.live});
+  }
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
   // A reviewed plan has its hosts, and their order.
   const order =
@@ -154,7 +162,7 @@ async function rollbackOnce(
   await announcePlan(world, plan, app, snapshot ?? (ids.size === 1 ? [...ids][0] : undefined));
   const naming = namingParts(world, fleet.states, snapshot === undefined ? undefined : {snapshot, releases: [...ids]});
   for (const {host, target} of targets) {
-    if (target.kind === 'unchanged')
+    if (target.kind === 'unchanged' && !moving.some((each) => each.host === host))
       await naming.emit({
         kind: 'host-ended',
         host: host.name,
@@ -185,7 +193,7 @@ async function rollbackOnce(
  */
 function describePin(state: HostState | undefined, to: string): {readonly pinsOut?: string} {
   const from = state?.live;
-  if (state === undefined || from === undefined) return {};
+  if (state === undefined || from === undefined || from === to) return {};
   const first = (id: string): number => state.journal.findIndex((line) => line.event === 'confirmed' && line.detail === id);
   if (first(from) >= 0 && first(from) < first(to)) return {};
   return {pinsOut: snapshotsOf(state, from).at(-1)?.snapshot ?? from};
