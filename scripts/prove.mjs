@@ -9,9 +9,13 @@ import {parseArgs} from 'node:util';
 import {runProgram} from './program.mjs';
 import {ensureRigPackages} from './rig-packages.mjs';
 import {ensureBuilt, ensureDependencies, root, runScript, SetupError} from './setup.mjs';
+import {tellKill} from './tell-kill.mjs';
+import {tellTraffic} from './tell-traffic.mjs';
 
 const campaigns = {
   power: {file: 'test/rig/power-cut.test.ts', title: 'Power cuts', tell: tellPower},
+  kill: {file: 'test/rig/kill.test.ts', title: 'Killed controllers', tell: tellKill},
+  traffic: {file: 'test/rig/constant-traffic.test.ts', title: 'Constant traffic', minutes: '0', tell: tellTraffic},
 };
 
 /** The line, whether all that there was to try was tried, and a table of it. */
@@ -37,18 +41,28 @@ await runScript(async () => {
   const [name = '', ...args] = process.argv.slice(2);
   if (!Object.hasOwn(campaigns, name))
     throw new SetupError(`no campaign is called "${name}"; there are: ${Object.keys(campaigns).join(', ')}`);
-  const {values} = parseArgs({args, options: {minutes: {type: 'string'}, record: {type: 'boolean', default: false}}});
+  const {values} = parseArgs({
+    args,
+    options: {minutes: {type: 'string'}, seeds: {type: 'string'}, record: {type: 'boolean', default: false}},
+  });
   if (values.minutes !== undefined && !(Number(values.minutes) > 0)) throw new SetupError(`--minutes ${values.minutes} is no time`);
-  if (process.getuid?.() !== 0) throw new SetupError('this needs root, for mounts; run it as root');
+  if (values.seeds !== undefined && !/^[1-9]\d{0,8}$/.test(values.seeds)) throw new SetupError(`--seeds ${values.seeds} is no number`);
+  if (process.getuid?.() !== 0) throw new SetupError('this needs root, for mounts and namespaces; run it as root');
   ensureDependencies();
   ensureBuilt();
   ensureRigPackages({log: (line) => process.stderr.write(`set-up: ${line}\n`)});
-  const {file, title, tell} = campaigns[name];
+  const {file, title, tell, minutes = '600'} = campaigns[name];
   const folder = mkdtempSync(path.join(os.tmpdir(), 'drover-prove-'));
   try {
     const figures = path.join(folder, 'figures');
     writeFileSync(figures, '');
-    const env = {...process.env, EVERY_STEP: '1', PROOF_FIGURES: figures, PROOF_MINUTES: values.minutes ?? '600'};
+    const env = {
+      ...process.env,
+      EVERY_STEP: '1',
+      PROOF_FIGURES: figures,
+      PROOF_MINUTES: values.minutes ?? minutes,
+      PROOF_SEEDS: values.seeds ?? '',
+    };
     const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
     const status = await runProgram(process.execPath, [vitest, 'run', file], {cwd: root, env});
     const cases = readFileSync(figures, 'utf8')

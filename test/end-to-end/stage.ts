@@ -5,7 +5,9 @@ import {fileURLToPath} from 'node:url';
 import {collect} from '../rig/finished.js';
 import {mixedHosts} from '../rig/fleet.js';
 import {restartCommand} from '../rig/host-files.js';
+import {type HostView, viewHost} from '../rig/host-view.js';
 import {type Rig, startRig} from '../rig/rig.js';
+import {readSeats} from '../rig/rotation-watch.js';
 
 const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
@@ -13,14 +15,6 @@ export interface Ended {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
-}
-
-export interface HostView {
-  readonly host: string;
-  readonly live: string | undefined;
-  /** True when every file of what `current` names is there as its manifest says. */
-  readonly whole: boolean;
-  readonly leased: boolean;
 }
 
 /** A fleet, a project on the operator's machine, and drover to run in it. */
@@ -92,35 +86,7 @@ export async function openStage(link: 'ssh' | 'openssh'): Promise<Stage> {
   };
 }
 
-/** What a host serves and whether it is whole, looked at from inside, not through drover. */
-async function viewHost(rig: Rig, host: string): Promise<HostView> {
-  const script = `cd /srv/site || exit 9
-live=$(readlink current 2>/dev/null); live=\${live#releases/}
-echo "live=$live"
-[ -n "$live" ] && [ -d "releases/$live" ] && [ -f ".drover/manifests/$live" ] || { [ -z "$live" ] && [ ! -e current ] && echo whole=yes; }
-if [ -n "$live" ] && [ -d "releases/$live" ]; then
-  found=$(sha256sum <".drover/manifests/$live"); [ "\${found%% *}" = "$live" ] || exit 8
-  awk -F'\\t' '$2 == "f" {print $5 "  ./" $1}' ".drover/manifests/$live" >/tmp/sums
-  (cd "releases/$live" && sha256sum -c /tmp/sums >/dev/null 2>&1) && echo whole=yes
-fi
-[ -f .drover/lease ] && echo leased=yes
-exit 0`;
-  const {stdout} = await rig.exec(host, ['/bin/sh', '-c', script], {timeoutMs: 60_000});
-  const live = /^live=(.+)$/m.exec(stdout)?.[1];
-  return {host, live, whole: /^whole=yes$/m.test(stdout), leased: /^leased=yes$/m.test(stdout)};
-}
-
 async function readRotation(rig: Rig): Promise<ReadonlyMap<string, string>> {
-  const states = new Map<string, string>();
-  for (const balancer of rig.hosts.filter((host) => host.role === 'balancer')) {
-    const answer = await rig.askBalancer(balancer.name, 'show servers state web');
-    for (const line of answer.split('\n').slice(2)) {
-      const fields = line.split(' ');
-      const [, , , server, , , admin] = fields;
-      if (server === undefined || admin === undefined) continue;
-      const bits = Number(admin);
-      states.set(`${balancer.name}/${server}`, (bits & 1) !== 0 ? 'maint' : (bits & 8) !== 0 ? 'drain' : 'ready');
-    }
-  }
-  return states;
+  const seats = await readSeats(rig);
+  return new Map(seats.map(({balancer, server, order}) => [`${balancer}/${server}`, order]));
 }

@@ -24,7 +24,7 @@ export function askBalancer(options: {readonly machine: HostMachine; readonly co
 export async function waitForRotation(options: {readonly machine: HostMachine; readonly servers: number}): Promise<void> {
   let table = '';
   for (let waitedMs = 0; waitedMs < rotationDeadlineMs; waitedMs += 50) {
-    table = await askBalancer({machine: options.machine, command: 'show stat web 4 -1'});
+    table = await askBalancer({machine: options.machine, command: 'show stat -1 4 -1'});
     if (table.split('\n').filter((line) => line.split(',')[17] === 'UP').length >= options.servers) return;
     await sleep(50);
   }

@@ -19,6 +19,8 @@ export interface RigHost {
   readonly userland: 'gnu' | 'busybox';
   /** The login shell's rc file prints colours, a forged frame, and no newline at the end. */
   readonly rcNoise: boolean;
+  /** Of a web host: role `socket` in the inventory, and in a backend of its own that takes the WebSockets. */
+  readonly takesSockets?: boolean;
 }
 
 export interface FleetOptions {
@@ -31,7 +33,7 @@ export interface FleetOptions {
   /** Web hosts are split evenly, in order; `eu` and `us` where it is left out. */
   readonly silos?: readonly string[];
   /** What differs from a GNU host with bash and a quiet rc file, by host name. */
-  readonly perHost?: Readonly<Record<string, Partial<Pick<RigHost, 'shell' | 'userland' | 'rcNoise' | 'silo'>>>>;
+  readonly perHost?: Readonly<Record<string, Partial<Pick<RigHost, 'shell' | 'userland' | 'rcNoise' | 'silo' | 'takesSockets'>>>>;
 }
 
 export const operatorAddress = '10.77.0.1';

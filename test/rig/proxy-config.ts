@@ -34,6 +34,13 @@ http {
       proxy_connect_timeout 2s;
       proxy_read_timeout 30s;
     }
+    location = /ws {
+      proxy_pass http://app;
+      proxy_http_version 1.1;
+      proxy_set_header Connection upgrade;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_read_timeout 1h;
+    }
   }
 }
 `;
@@ -41,12 +48,24 @@ http {
 
 /**
  * HAProxy of a balancer host. Nothing is redispatched to another server, so that a host which is switched while it is in rotation shows. Checks
- * are fast: down after 400 ms, up after 200 ms.
+ * are fast: down after 400 ms, up after 200 ms. Hosts that take WebSockets are in a backend of their own.
  */
 export function balancerConfig(options: {readonly host: RigHost; readonly servers: readonly RigHost[]}): string {
-  const servers = options.servers.map((server) => `  server ${server.name} ${server.address}:80`);
+  const sockets = options.servers.filter(({takesSockets}) => takesSockets);
+  const list = (servers: readonly RigHost[]) => servers.map(({name, address}) => `  server ${name} ${address}:80`).join('\n');
+  const socketBackend =
+    sockets.length === 0
+      ? ''
+      : `
+backend socket
+  balance leastconn
+  option httpchk GET /healthz
+  http-check expect status 200
+  default-server check inter 200 fall 5 rise 1
+${list(sockets)}
+`;
   return `global
-  stats socket /run/haproxy/admin.sock mode 660 group deploy level admin
+  stats socket /run/haproxy/admin.sock mode 660 group deploy level admin expose-fd listeners
   stats timeout 30s
   nbthread 1
   maxconn 2000
@@ -60,6 +79,7 @@ defaults
   timeout connect 1s
   timeout client 30s
   timeout server 30s
+  timeout tunnel 1h
   timeout queue 2s
   timeout check 1s
   timeout http-request 5s
@@ -68,13 +88,13 @@ defaults
 frontend site
   bind :80
   http-response set-header x-balancer ${options.host.name}
-  default_backend web
+${sockets.length === 0 ? '' : '  use_backend socket if { path /ws }\n'}  default_backend web
 
 backend web
   balance roundrobin
   option httpchk GET /healthz
   http-check expect status 200
   default-server check inter 200 fall 2 rise 1
-${servers.join('\n')}
-`;
+${list(options.servers.filter(({takesSockets}) => !takesSockets))}
+${socketBackend}`;
 }

@@ -24,6 +24,7 @@ import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {hasParts} from './snapshot-back.js';
 import {tellUnsafe} from './tell-unsafe.js';
+import {findRecorded, isHalfWay} from './unfinished-rollout.js';
 import type {World} from './world.js';
 
 export interface RollbackOptions {
@@ -104,7 +105,10 @@ async function rollbackOnce(
     if (problem !== undefined) throw new DroverError(problem, ...others);
   }
   const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to) : undefined;
-  const targets = findTargets(hosts, fleet.states, {snapshot, releaseOf: ({name}) => findPlanned(reviewed, name)?.to ?? to});
+  const isPlain = to === undefined && reviewed === undefined && snapshot === undefined;
+  const recorded = isPlain ? await findRecorded(world, app, fleet) : undefined;
+  const releaseOf = ({name}: Host): string | undefined => findPlanned(reviewed, name)?.to ?? to ?? recorded?.get(name)?.release;
+  const targets = findTargets(hosts, fleet.states, {snapshot, releaseOf});
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
   if (refused !== undefined) throw new DroverError(refused, ...others);
   const moving = targets.flatMap(({host, target}) =>
@@ -124,6 +128,11 @@ async function rollbackOnce(
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);
+  for (const {host, target} of reviewed === undefined ? targets : []) {
+    const state = fleet.states.get(host.name);
+    if (target.kind === 'unchanged' && state !== undefined && isHalfWay(state, rotation, host.name))
+      moving.push({host, to: state.live ?? '', from: state.live});
+  }
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));
   // A reviewed plan has its hosts, and their order.
   const order =
@@ -167,7 +176,7 @@ async function rollbackOnce(
     return {kind: 'took-over', approved: digest};
   }
   for (const {host, target} of targets) {
-    if (target.kind === 'unchanged')
+    if (target.kind === 'unchanged' && !moving.some((each) => each.host === host))
       await naming.emit({
         kind: 'host-ended',
         host: host.name,

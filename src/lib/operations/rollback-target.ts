@@ -13,7 +13,7 @@ import type {World} from './world.js';
  */
 export function describePin(state: HostState | undefined, to: string): {readonly pinsOut?: string} {
   const from = state?.live;
-  if (state === undefined || from === undefined) return {};
+  if (state === undefined || from === undefined || from === to) return {};
   const first = (id: string): number => state.journal.findIndex((line) => line.event === 'confirmed' && line.detail === id);
   if (first(from) >= 0 && first(from) < first(to)) return {};
   return {pinsOut: snapshotsOf(state, from).at(-1)?.snapshot ?? from};

@@ -8,7 +8,7 @@ as_deploy() {
   setpriv --reuid deploy --regid deploy --init-groups env -i PATH=/usr/sbin:/usr/bin:/bin HOME=/home/deploy "$@"
 }
 if [ -e /etc/haproxy/haproxy.cfg ]; then
-  haproxy -D -q -f /etc/haproxy/haproxy.cfg -p /run/haproxy.pid >>/var/log/haproxy.log 2>&1
+  haproxy -W -S /run/haproxy/master.sock,mode,660,group,deploy -D -q -f /etc/haproxy/haproxy.cfg -p /run/haproxy.pid >>/var/log/haproxy.log 2>&1
 elif [ -e /etc/varnish/default.vcl ]; then
   as_deploy varnishd -n /run/varnish/site -a :80 -f /etc/varnish/default.vcl -s malloc,32m -j none -P /run/varnish/pid >>/var/log/varnish.log 2>&1 || {
     cat /var/log/varnish.log >&2

@@ -1,5 +1,6 @@
 // The app of a web host: serves the release that /srv/site/current named when it last (re)loaded. SIGHUP reloads: the cache is emptied
-// and `current` is read again. A release that holds a file BROKEN makes /healthz answer 500.
+// and `current` is read again. A release that holds a file BROKEN makes /healthz answer 500. /ws is a WebSocket that says the host's name, and
+// says back what it hears; a reload leaves it alone.
 import {createHash} from 'node:crypto';
 import {existsSync, readFileSync, realpathSync, renameSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:http';
@@ -61,6 +62,29 @@ const server = createServer((request, response) => {
   } catch (error) {
     answer(response, error.code === 'ENOENT' || error.code === 'EISDIR' ? 404 : 500, Buffer.from(`${error.code ?? error.message}\n`));
   }
+});
+server.on('upgrade', (request, socket, head) => {
+  socket.on('error', () => socket.destroy());
+  if (request.url !== '/ws') return socket.destroy();
+  const proof = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ${proof}\r\n\r\n`);
+  const say = (opcode, payload) => socket.write(Buffer.concat([Buffer.from([0x80 | opcode, payload.length]), payload]));
+  say(1, Buffer.from(host));
+  let heard = head;
+  const read = (piece) => {
+    heard = Buffer.concat([heard, piece]);
+    // Frames of a client: masked, and here never longer than 125 bytes.
+    while (heard.length >= 6 && heard.length >= 6 + (heard[1] & 0x7f)) {
+      const [opcode, length] = [heard[0] & 0x0f, heard[1] & 0x7f];
+      const payload = heard.subarray(6, 6 + length).map((byte, index) => byte ^ heard[2 + (index % 4)]);
+      heard = heard.subarray(6 + length);
+      if (opcode === 8) return socket.end(Buffer.from([0x88, 0]));
+      if (opcode === 1 || opcode === 9) say(opcode === 9 ? 10 : 1, payload);
+    }
+  };
+  read(Buffer.alloc(0));
+  socket.on('data', read);
+  socket.on('end', () => socket.end());
 });
 server.keepAliveTimeout = 65_000;
 process.on('SIGHUP', load);
