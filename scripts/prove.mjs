@@ -1,5 +1,5 @@
 /**
- * `npm run prove:NAME`: a long campaign of faults, `--minutes N` at most. The last line tells its figures; any violation is status 1.
+ * `npm run prove:NAME`: a long campaign of faults, `--minutes N` at most, and `--seeds N` where it is a random one. The last line tells its figures; any violation is status 1.
  * `--record` writes them to docs/evidence/.
  */
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
@@ -11,7 +11,8 @@ import {ensureRigPackages} from './rig-packages.mjs';
 import {ensureBuilt, ensureDependencies, root, runScript, SetupError} from './setup.mjs';
 
 const campaigns = {
-  power: {file: 'test/rig/power-cut.test.ts', title: 'Power cuts', tell: tellPower},
+  power: {file: 'test/rig/power-cut.test.ts', title: 'Power cuts', tell: tellPower, needsMounts: true},
+  differential: {file: 'test/differential/verb-differential.test.ts', title: 'The verbs against their model', tell: tellDifferential},
 };
 
 /** The line, whether all that there was to try was tried, and a table of it. */
@@ -33,22 +34,50 @@ function tellPower(cases) {
   };
 }
 
+/** What the shells had in common with the model of a host. */
+function tellDifferential(cases) {
+  const sum = (key) => cases.reduce((total, each) => total + each[key], 0);
+  const violations = cases.flatMap(({disagreements}) => disagreements);
+  return {
+    line: `${sum('sequences')} sequences, ${sum('verbs')} verbs, ${sum('kills')} of them killed, disagreements: ${violations.length}`,
+    violations,
+    table: [
+      '| shell | seeds | sequences | verbs | killed | disagreements |',
+      '| --- | --- | --- | --- | --- | --- |',
+      ...cases.map(
+        ({shell, seeds, sequences, verbs, kills, disagreements}) =>
+          `| ${shell} | ${seeds} | ${sequences} | ${verbs} | ${kills} | ${disagreements.length} |`,
+      ),
+    ],
+  };
+}
+
 await runScript(async () => {
   const [name = '', ...args] = process.argv.slice(2);
   if (!Object.hasOwn(campaigns, name))
     throw new SetupError(`no campaign is called "${name}"; there are: ${Object.keys(campaigns).join(', ')}`);
-  const {values} = parseArgs({args, options: {minutes: {type: 'string'}, record: {type: 'boolean', default: false}}});
+  const {values} = parseArgs({
+    args,
+    options: {minutes: {type: 'string'}, seeds: {type: 'string'}, record: {type: 'boolean', default: false}},
+  });
   if (values.minutes !== undefined && !(Number(values.minutes) > 0)) throw new SetupError(`--minutes ${values.minutes} is no time`);
-  if (process.getuid?.() !== 0) throw new SetupError('this needs root, for mounts; run it as root');
+  if (values.seeds !== undefined && !/^[1-9]\d*$/.test(values.seeds)) throw new SetupError(`--seeds ${values.seeds} is no number of seeds`);
+  const {file, title, tell, needsMounts = false} = campaigns[name];
+  if (needsMounts && process.getuid?.() !== 0) throw new SetupError('this needs root, for mounts; run it as root');
   ensureDependencies();
   ensureBuilt();
-  ensureRigPackages({log: (line) => process.stderr.write(`set-up: ${line}\n`)});
-  const {file, title, tell} = campaigns[name];
+  if (needsMounts) ensureRigPackages({log: (line) => process.stderr.write(`set-up: ${line}\n`)});
   const folder = mkdtempSync(path.join(os.tmpdir(), 'drover-prove-'));
   try {
     const figures = path.join(folder, 'figures');
     writeFileSync(figures, '');
-    const env = {...process.env, EVERY_STEP: '1', PROOF_FIGURES: figures, PROOF_MINUTES: values.minutes ?? '600'};
+    const env = {
+      ...process.env,
+      EVERY_STEP: '1',
+      PROOF_FIGURES: figures,
+      PROOF_MINUTES: values.minutes ?? '600',
+      PROOF_SEEDS: values.seeds ?? '',
+    };
     const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
     const status = await runProgram(process.execPath, [vitest, 'run', file], {cwd: root, env});
     const cases = readFileSync(figures, 'utf8')

@@ -7,8 +7,10 @@ check_readiness() {
   [ "$decision" != reverted ] || fail 22 'this host took the release back by itself; nobody confirmed it in time'
 }
 
-# lay_in: what the way back needs: room, should the disk fill up, and the restart command.
+# lay_in: what the way back needs: room, should the disk fill up, and the restart command. A stage-commit that was killed right after its rename
+# has left the release's own folder open to writing; a file system that refuses has it as it is.
 lay_in() {
+  chmod 555 "$root/releases/$to" 2>/dev/null
   [ -s "$state/ballast" ] || head -c 65536 /dev/zero | write_file "$state/ballast" || fail 15 "not enough space below $root"
   [ -z "$restart" ] || printf '%s\n' "$restart" | write_file "$state/runs/$run/restart" || fail 18 "cannot write below $state/runs"
 }
