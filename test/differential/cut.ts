@@ -30,7 +30,7 @@ const sizes: Readonly<Record<string, number>> = {'stage-commit': 52, gc: 25, lea
 export function placeCut(verb: string, kind: Cut['kind'], place: number, shell: string): Cut {
   const size = sizes[verb] ?? 12;
   if (kind === 'tool') return {kind, nth: 1 + Math.floor(place * size)};
-  return {kind, nth: (shell === 'bash' ? 80 : 20) + Math.floor(place * size * 4)};
+  return {kind, nth: (shell === 'bash' ? 30 : 20) + Math.floor(place * size * 4)};
 }
 
 export interface CutPlan {
@@ -59,6 +59,7 @@ export function planCut(cut: Cut | undefined, folder: string, watchers: string):
   return {
     preamble: [...calm, ...(cut?.kind === 'tool' ? [tick, ...counted] : [])].join(''),
     wrap: cut?.kind === 'call' ? inject : [],
-    env: {DROVER_WATCHERS: watchers, DROVER_COUNT: count, DROVER_DEADLY: String(cut?.nth ?? 0)},
+    // Where the standard input is a socket, bash reads the rc file of its user.
+    env: {HOME: '/', DROVER_WATCHERS: watchers, DROVER_COUNT: count, DROVER_DEADLY: String(cut?.nth ?? 0)},
   };
 }
