@@ -1,5 +1,5 @@
 /**
- * `npm run prove:NAME`: a long campaign of faults, `--minutes N` at most. The last line tells its figures; any violation is status 1.
+ * `npm run prove:NAME`: a long campaign of faults, `--minutes N` at most, and `--seeds N` where it is a random one. The last line tells its figures; any violation is status 1.
  * `--record` writes them to docs/evidence/.
  */
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
@@ -13,9 +13,10 @@ import {tellKill} from './tell-kill.mjs';
 import {tellTraffic} from './tell-traffic.mjs';
 
 const campaigns = {
-  power: {file: 'test/rig/power-cut.test.ts', title: 'Power cuts', tell: tellPower},
-  kill: {file: 'test/rig/kill.test.ts', title: 'Killed controllers', tell: tellKill},
-  traffic: {file: 'test/rig/constant-traffic.test.ts', title: 'Constant traffic', minutes: '0', tell: tellTraffic},
+  power: {file: 'test/rig/power-cut.test.ts', title: 'Power cuts', tell: tellPower, needsRig: true},
+  kill: {file: 'test/rig/kill.test.ts', title: 'Killed controllers', tell: tellKill, needsRig: true},
+  traffic: {file: 'test/rig/constant-traffic.test.ts', title: 'Constant traffic', minutes: '0', tell: tellTraffic, needsRig: true},
+  differential: {file: 'test/differential/verb-differential.test.ts', title: 'The verbs against their model', tell: tellDifferential},
 };
 
 /** The line, whether all that there was to try was tried, and a table of it. */
@@ -37,6 +38,24 @@ function tellPower(cases) {
   };
 }
 
+/** What the shells had in common with the model of a host. */
+function tellDifferential(cases) {
+  const sum = (key) => cases.reduce((total, each) => total + each[key], 0);
+  const violations = cases.flatMap(({disagreements}) => disagreements);
+  return {
+    line: `${sum('sequences')} sequences, ${sum('verbs')} verbs, ${sum('kills')} of them killed, disagreements: ${violations.length}`,
+    violations,
+    table: [
+      '| shell | seeds | sequences | verbs | killed | disagreements |',
+      '| --- | --- | --- | --- | --- | --- |',
+      ...cases.map(
+        ({shell, seeds, sequences, verbs, kills, disagreements}) =>
+          `| ${shell} | ${seeds} | ${sequences} | ${verbs} | ${kills} | ${disagreements.length} |`,
+      ),
+    ],
+  };
+}
+
 await runScript(async () => {
   const [name = '', ...args] = process.argv.slice(2);
   if (!Object.hasOwn(campaigns, name))
@@ -47,11 +66,11 @@ await runScript(async () => {
   });
   if (values.minutes !== undefined && !(Number(values.minutes) > 0)) throw new SetupError(`--minutes ${values.minutes} is no time`);
   if (values.seeds !== undefined && !/^[1-9]\d{0,8}$/.test(values.seeds)) throw new SetupError(`--seeds ${values.seeds} is no number`);
-  if (process.getuid?.() !== 0) throw new SetupError('this needs root, for mounts and namespaces; run it as root');
+  const {file, title, tell, minutes = '600', needsRig = false} = campaigns[name];
+  if (needsRig && process.getuid?.() !== 0) throw new SetupError('this needs root, for mounts and namespaces; run it as root');
   ensureDependencies();
   ensureBuilt();
-  ensureRigPackages({log: (line) => process.stderr.write(`set-up: ${line}\n`)});
-  const {file, title, tell, minutes = '600'} = campaigns[name];
+  if (needsRig) ensureRigPackages({log: (line) => process.stderr.write(`set-up: ${line}\n`)});
   const folder = mkdtempSync(path.join(os.tmpdir(), 'drover-prove-'));
   try {
     const figures = path.join(folder, 'figures');

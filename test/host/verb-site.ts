@@ -89,8 +89,8 @@ export class Site {
     this.store = openDirectoryStore({path: path.join(folder, 'store'), now: () => Date.now()});
   }
 
-  static async make(shell: Shell = shells[0] as Shell): Promise<Site> {
-    const folder = await mkdtemp(path.join(tmpdir(), 'drover-site-'));
+  static async make(shell: Shell = shells[0] as Shell, below = tmpdir()): Promise<Site> {
+    const folder = await mkdtemp(path.join(below, 'drover-site-'));
     const site = new Site(folder, shell);
     await mkdir(site.root, {mode: 0o755});
     await chmod(folder, 0o755);

@@ -15,7 +15,7 @@ awk 'NR == FNR {if ($4 == "reverted") taken[$3] = 1; next}
   [ ! -d "$root/releases/$old" ] || [ -f "$state/pins/$old" ] || printf '%s\n' "$old" || exit 1
 done >"$proven" || fail 18 "cannot write below $state/incoming"
 kept=" $live $protect $(grep -vxFe "${live:--}" "$proven" | head -n 1) "
-[ ! -d "$state/pins" ] || kept="$kept$(ls -1t "$state/pins" | head -n "$keep" | tr '\n' ' ')"
+[ ! -d "$state/pins" ] || kept="$kept$(ls -1t "$state/pins" | sed '/[.]/d' | head -n "$keep" | tr '\n' ' ')"
 for mark in "$state"/incoming/*.base; do
   if [ -f "$mark" ] && IFS= read -r line <"$mark"; then kept="$kept$line "; fi
 done
@@ -50,7 +50,12 @@ while IFS= read -r old; do
   printf 'removed %s\n' "$old"
 done <"$order"
 rm -f "$order" "$order.open" "$proven" "$root"/.drover-next.*
-find "$state/runs" -type d -prune -o -name '*.tmp.*' -mtime +1 -exec rm -f {} +
+# What a killed gc left of releases that are gone, and files that were never finished.
+for file in "$state"/manifests/* "$state"/parts/*; do
+  old=${file##*/}
+  [ -d "$root/releases/${old%%.*}" ] || rm -f "$file"
+done
+find "$state" \( -name incoming -o -name relay \) -prune -o -type f -name '*.tmp.*' -mtime +1 -exec rm -f {} +
 ls -1 "$state/runs" | sort -r | awk 'NR > 30' | while IFS= read -r old; do
   [ -f "$state/runs/$old/ended" ] && rm -rf "$state/runs/${old:?}"
 done

@@ -36,10 +36,13 @@ for file in "$state"/parts/*; do
   is_staged "${file##*/}" || continue
   while IFS= read -r line; do printf 'part-of %s %s\n' "${file##*/}" "$line"; done <"$file"
 done
+# A name with a dot is a file that was not finished.
 for file in "$state"/pins/*; do
+  case ${file##*/} in *.*) continue ;; esac
   [ -f "$file" ] && IFS= read -r line <"$file" && printf 'pin %s %s\n' "${file##*/}" "$line"
 done
 for file in "$state"/plans/*; do
+  case ${file##*/} in *.*) continue ;; esac
   [ -f "$file" ] && IFS= read -r line <"$file" && printf 'plan %s %s\n' "${file##*/}" "$line"
 done
 [ ! -s "$state/pause/by" ] || { IFS=' ' read -r run line <"$state/pause/by" && printf 'paused %s\n' "$run"; }

@@ -28,8 +28,9 @@ else
 fi
 if [ "$kind" = ended ] && [ -d "$state/runs/$run" ] && [ "$current_epoch" = "$epoch" ] && [ ! -f "$state/runs/$run/ended" ]; then
   record ended "$detail"
-  true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
+  # Before the run is closed: who is killed in between comes again, but not to a run that is closed.
   [ "$detail" != refused ] || give_plan_back
+  true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
 fi
 if [ "$mine" = yes ]; then
   rm -f "$state/lease" || fail 18 "cannot remove $state/lease"

@@ -42,6 +42,8 @@ close_run() {
 }
 
 if is_staged "$id"; then
+  # Whoever was killed right after the rename has not come to this.
+  chmod 555 "$root/releases/$id" 2>/dev/null
   close_run
   clean
   printf 'staged\n'
