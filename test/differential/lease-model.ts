@@ -2,6 +2,11 @@ import {lastDetail, type ModelState} from './model-state.js';
 import {done, isHolder, leaseLines, ModelFailure, type ModelVerb, openRun, record, requireLease, writePin} from './model-verb.js';
 import type {VerbInput} from './verb-input.js';
 
+/** A plan of a rollback, which may do without the room that is kept for it. */
+export function goesBack(plan: string | undefined): boolean {
+  return plan?.includes('"command":"rollback"') === true;
+}
+
 function takeUpPlan(state: ModelState, input: VerbInput): (() => Generator<void, void, void>) | undefined {
   const {run = '', token = '', owner = '', from = ''} = input;
   const taken = state.plans[token];
@@ -20,19 +25,19 @@ function takeUpPlan(state: ModelState, input: VerbInput): (() => Generator<void,
 export const leaseVerbs = {
   *lease(state, input) {
     const {run = '', owner = '', reason = '', to = '', from = '', payload = ''} = input;
-    const isNew = state.runs[run] === undefined;
+    if (state.lease !== undefined && state.lease.run !== run && state.lease.alive) throw new ModelFailure('leased', leaseLines(state));
+    if (state.live !== from && state.live !== to) throw new ModelFailure('conflict');
+    const pin = state.pins.find(({release}) => release === to);
+    if (pin !== undefined && state.live !== to && input.kind !== 'allow-pinned' && pin.run !== run) throw new ModelFailure('pinned');
+    if (goesBack(payload) || lastDetail(state, run, 'intent') !== undefined) state.ballast = false;
+    yield;
     const folder = openRun(state, run);
     yield;
     let takeUp: ReturnType<typeof takeUpPlan>;
     try {
-      if (state.lease !== undefined && state.lease.run !== run && state.lease.alive) throw new ModelFailure('leased', leaseLines(state));
-      if (state.live !== from && state.live !== to) throw new ModelFailure('conflict');
-      const pin = state.pins.find(({release}) => release === to);
-      if (pin !== undefined && state.live !== to && input.kind !== 'allow-pinned' && pin.run !== run) throw new ModelFailure('pinned');
       if (input.token !== undefined) takeUp = takeUpPlan(state, input);
     } catch (error) {
-      if (isNew || (Object.keys(folder).length === 0 && !state.litter.some((name) => name.startsWith(`runs/${run}/`))))
-        delete state.runs[run];
+      if (Object.keys(folder).length === 0 && !state.litter.some((name) => name.startsWith(`runs/${run}/`))) delete state.runs[run];
       throw error;
     }
     if (takeUp !== undefined) yield* takeUp();

@@ -1,3 +1,4 @@
+import {goesBack} from './lease-model.js';
 import {isStaged, lastDetail, type ModelState} from './model-state.js';
 import {done, ModelFailure, type ModelVerb, openRun, record, requireLease, writePin} from './model-verb.js';
 import type {VerbInput} from './verb-input.js';
@@ -16,7 +17,7 @@ function* arm(state: ModelState, {run = '', from = '', to = ''}: VerbInput): Gen
 function* layIn(state: ModelState, {run = '', to = '', payload = ''}: VerbInput): Generator<void, void, void> {
   state.folders[to] = 'sealed';
   yield;
-  state.ballast = true;
+  if (!goesBack(state.runs[run]?.plan)) state.ballast = true;
   yield;
   if (payload !== '') openRun(state, run).restart = payload;
   yield;
@@ -137,6 +138,8 @@ export const switchVerbs = {
     state.live = from;
     yield;
     state.journal.push(`dead-man ${run} reverted ${to} ${from}`);
+    yield;
+    delete folder.armed;
     return done();
   },
 } satisfies Record<string, (state: ModelState, input: VerbInput) => ModelVerb>;
