@@ -1,5 +1,6 @@
 import {DroverError} from '../errors/drover-error.js';
 import {parseRunId} from '../events/run-id.js';
+import type {HeldLease} from '../host/host-state.js';
 import type {App, Project} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {RolloutPlan} from '../rollout/plan.js';
@@ -108,10 +109,18 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
     unusable,
     startedMs,
     isResumed: true,
+    others: listOthers(plan, rest, fleet),
     protect: plan.hosts.map((host) => host.to),
   });
   if (end === 'leased') throw new Error('a resumed run is not planned anew');
   return end;
+}
+
+/** Hosts of the plan that a way back passes by, because the run never moved them, and their leases: they still call it unfinished. */
+function listOthers(plan: RolloutPlan, rest: RolloutPlan, {states}: FleetReport): ReadonlyMap<string, HeldLease | undefined> {
+  const left = new Set(rest.hosts.map(({name}) => name));
+  const others = [...states].filter(([name, state]) => !left.has(name) && state.openRuns.includes(plan.run));
+  return new Map(others.map(([name, {lease}]) => [name, lease]));
 }
 
 /** A plan that holds no longer begins no wave; the way back of one is always open. */

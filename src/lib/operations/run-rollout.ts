@@ -1,6 +1,8 @@
 import type {Problem} from '../errors/drover-error.js';
 import {DroverError} from '../errors/drover-error.js';
 import {fanOut} from '../fanout/fan-out.js';
+import type {HostApp} from '../host/host-app.js';
+import type {HeldLease} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
@@ -47,11 +49,24 @@ export async function runRollout(
     /** Hosts that could not be asked and are not in the plan. */
     readonly debt?: number;
     readonly isResumed?: boolean;
+    /** Hosts that hold the plan and have no part in what is carried out of it, with the lease that was seen there. */
+    readonly others?: ReadonlyMap<string, HeldLease | undefined>;
     /** Asked when another run was faster: true leaves the run open, for its caller to plan anew. */
     readonly mayRetry?: () => boolean;
   },
 ): Promise<RunEnd | 'leased'> {
-  const {app, plan, balancer, unusable, startedMs, protect, debt = 0, kept = renderPlan(plan), isResumed = false} = options;
+  const {
+    app,
+    plan,
+    balancer,
+    unusable,
+    startedMs,
+    protect,
+    debt = 0,
+    kept = renderPlan(plan),
+    isResumed = false,
+    others = new Map<string, HeldLease | undefined>(),
+  } = options;
   if (plan.hosts.length === 0) return endRun(world, startedMs, debt === 0 ? 'converged' : 'needs-attention');
   const mayRetry = options.mayRetry ?? (() => false);
   const members = new Map<string, Host>(world.inventory.hosts.map((host) => [host.name, host]));
@@ -62,7 +77,7 @@ export async function runRollout(
     if (result.outcome === 'converged' || result.outcome === 'needs-attention') await pruneHosts(world, app, result, protect);
   }
   if (!world.signal.aborted && (result.outcome === 'rolled-back' || result.outcome === 'refused'))
-    await closeRun(world, app, plan, unusable, result);
+    await closeRun(world, app, plan, {unusable, others, result});
   if (result.outcome === 'refused' && result.code === 'leased' && !world.signal.aborted && mayRetry()) return 'leased';
   if (
     result.why !== undefined &&
@@ -109,19 +124,34 @@ async function keepDebtOut(world: World, app: App, plan: RolloutPlan, balancer: 
   }
 }
 
-/** Hosts that were staged and never leased still hold the plan of a run that is over: there is nothing to resume there. */
+/** Hosts that were staged and never leased, or leased and never moved by a part of the run that died, still hold the plan of a run that is over: there is nothing to resume there. */
 async function closeRun(
   world: World,
   app: App,
   plan: RolloutPlan,
-  unusable: ReadonlyMap<string, Problem>,
-  result: RolloutResult,
+  {
+    unusable,
+    others,
+    result,
+  }: {
+    readonly unusable: ReadonlyMap<string, Problem>;
+    readonly others: ReadonlyMap<string, HeldLease | undefined>;
+    readonly result: RolloutResult;
+  },
 ): Promise<void> {
   const left = world.inventory.hosts.filter(({name}) => {
+    if (others.has(name)) return true;
     const stage = result.state.hosts.get(name);
     return stage !== undefined && stage.kind === 'lost' && !stage.touched && unusable.get(name)?.code !== 'unreachable';
   });
-  await fanOut(left, (host) => useHost(world, host, app, (on) => on.closeRun(plan.run, result.outcome)), {
+  const close = async (on: HostApp, host: Host): Promise<void> => {
+    const lease = others.get(host.name);
+    // Whoever began the run is dead, or is to hear that it is over.
+    if (lease?.run === plan.run)
+      await on.endLease({run: plan.run, epoch: lease.epoch, owner: world.operator, reason: plan.reason, takeover: true});
+    await on.closeRun(plan.run, result.outcome);
+  };
+  await fanOut(left, (host) => useHost(world, host, app, (on) => close(on, host)), {
     concurrency: world.concurrency,
     random: world.random,
     signal: world.signal,
