@@ -40,7 +40,7 @@ describe('drover lease', {timeout: 120_000}, () => {
     await rm(dir, {recursive: true, force: true});
   });
 
-  it('shows who has which hosts, folded, and every byte of theirs harmless', async () => {
+  it('T8: shows who has which hosts, folded, and every byte of theirs harmless', async () => {
     const ended = await drover('lease');
     expect([ended.status, ended.stdout]).toEqual([
       0,

@@ -44,7 +44,7 @@ describe('the journal', () => {
     expect(await readdir(path.join(stateDir, 'runs'))).toEqual([]);
   });
 
-  it('is readable by its owner alone under any umask', async () => {
+  it('T30: is readable by its owner alone under any umask', async () => {
     for (const umask of [0o000, 0o077, 0o777]) {
       const before = process.umask(umask);
       let file: string;
@@ -113,7 +113,7 @@ describe('the journal', () => {
     await expect(openJournal({stateDir, run})).rejects.toThrow(path.join(dir, 'events.ndjson'));
   });
 
-  it('refuses run ids that lead elsewhere', async () => {
+  it('T3: refuses run ids that lead elsewhere', async () => {
     await expect(openJournal({stateDir, run: '../../x'})).rejects.toThrow('run id "../../x"');
     await expect(readRun(stateDir, '../../x')).rejects.toThrow('run id "../../x"');
   });
@@ -137,7 +137,7 @@ describe('a journal on a full disk', () => {
     await rm(small, {recursive: true, force: true});
   });
 
-  it('rejects with the path, and records again without a torn line once there is room', async (context) => {
+  it('A10: rejects with the path, and records again without a torn line once there is room', async (context) => {
     if (!mounted) return context.skip();
     const journal = await openJournal({stateDir: small, run});
     await journal.accept(makeEvent(1));

@@ -68,7 +68,7 @@ describe.each(shells)('the lease under $name', (shell: Shell) => {
     await site.lease('run-2', undefined, a);
   });
 
-  it('does not begin anew where its state was removed', async () => {
+  it('F6: does not begin anew where its state was removed', async () => {
     const fence = await site.lease('run-1', undefined, a);
     await rm(site.at('.drover', 'epoch'));
     await expect(site.app.switchTo(fence, {from: undefined, to: a, confirmSeconds: 0, restart: ''})).rejects.toMatchObject({

@@ -15,7 +15,7 @@ describe('foreign text', () => {
     expect(cleanText(text)).toBe(expected);
   });
 
-  it('has no line that a CI system or a terminal would act upon, whatever it is', () => {
+  it('T8: has no line that a CI system or a terminal would act upon, whatever it is', () => {
     const piece = fc.constantFrom('::', '##[', '##vso[', '#', ' ', '\n', '\r', '\u001b]0;x\u0007', '\u202e', 'text', 'error');
     fc.assert(
       fc.property(

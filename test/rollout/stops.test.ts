@@ -43,7 +43,7 @@ describe('an interrupt', () => {
     expect(run.end()).toEqual(['END interrupted interrupted']);
   });
 
-  it('finishes the hosts in hand and starts no other', () => {
+  it('A5: finishes the hosts in hand and starts no other', () => {
     const run = plan();
     run.begin();
     run.serve('eu', ...three);
@@ -91,7 +91,7 @@ describe('an interrupt', () => {
     expect(run.end()).toEqual(['END rolled-back unhealthy']);
   });
 
-  it('does not stop the way back', () => {
+  it('A5: does not stop the way back', () => {
     const run = plan();
     run.begin();
     run.serve('eu', ...three);
