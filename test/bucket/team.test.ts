@@ -66,7 +66,7 @@ describe.skipIf(!available.ok)(`a team with a bucket${available.ok ? '' : ` (${a
     ]);
   }, 300_000);
 
-  it('T28 shows the secret key to nobody, whatever goes wrong', async () => {
+  it('T28 T41 shows the secret key to nobody, whatever goes wrong', async () => {
     const secret = 'S3CRET-0a1b2c3d';
     const said: string[] = [];
     for (const words of [

@@ -63,7 +63,7 @@ describe('drover snapshot', () => {
     expect(await readdir(path.join(dir, '.drover/store/sources'))).toEqual([]);
   });
 
-  it('makes control characters of a command visible', async () => {
+  it('T8: makes control characters of a command visible', async () => {
     await setSource(`{run: 'printf "\\\\033[2Jgone\\\\n"; exit 2'}`);
     expect((await drover('snapshot')).stderr).toContain('\\x1b[2Jgone');
   });

@@ -73,7 +73,7 @@ export function tellStory(link: 'ssh' | 'openssh'): void {
       await expectAll(id);
     });
 
-    it('snapshots, pushes, warms, deploys and rolls back under load without a failed request or a mixed answer', async () => {
+    it('G12 I17: snapshots, pushes, warms, deploys and rolls back under load without a failed request or a mixed answer', async () => {
       traffic = startTraffic({rig: stage.rig, rate: 80, paths});
       const [before] = await views();
       await stage.setContent(newer);

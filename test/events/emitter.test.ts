@@ -79,7 +79,7 @@ describe('createEmitter', () => {
     expect(sink.events.filter(({kind}) => kind === 'warning')).toHaveLength(1);
   });
 
-  it('refuses to begin a change that cannot be recorded, and nobody hears of it', async () => {
+  it('A10: refuses to begin a change that cannot be recorded, and nobody hears of it', async () => {
     const sink = collect();
     const emit = createEmitter({run, now, journal: sinkOf(() => Promise.reject(new Error('/state is full'))), sinks: [sink]});
     await expect(emit(step)).rejects.toThrow('/state is full');
@@ -87,7 +87,7 @@ describe('createEmitter', () => {
     await expect(emit({kind: 'run-started', command: 'deploy', operator: 'ana', hosts: 1})).rejects.toThrow();
   });
 
-  it('lets a host that is half way be finished or reverted when nothing can be recorded', async () => {
+  it('A10: lets a host that is half way be finished or reverted when nothing can be recorded', async () => {
     const sink = collect();
     const emit = createEmitter({run, now, journal: sinkOf(() => Promise.reject(new Error('/state is full'))), sinks: [sink]});
     await emit({kind: 'step-ended', host: 'web1', step: 'switch', outcome: 'done', ms: 1});

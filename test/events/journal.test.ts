@@ -59,6 +59,14 @@ describe('the journal', () => {
     }
   });
 
+  it('T9: is one line for each record, whatever a host says', async () => {
+    const forged = `x\n${JSON.stringify(makeEvent(9, ended))}\r\u2028\u0000`;
+    const events = [makeEvent(1, {kind: 'warning', message: forged}), makeEvent(2, {kind: 'warning', message: forged, host: 'web1'})];
+    const file = await record(events);
+    expect((await readFile(file, 'utf8')).split('\n')).toHaveLength(3);
+    expect(await readRun(stateDir, run)).toMatchObject({events, torn: false});
+  });
+
   it('has a record on disk before accept resolves', async () => {
     const journal = await openJournal({stateDir, run});
     await journal.accept(makeEvent(1, {kind: 'step-started', host: 'web1', step: 'switch'}));
@@ -113,7 +121,7 @@ describe('the journal', () => {
     await expect(openJournal({stateDir, run})).rejects.toThrow(path.join(dir, 'events.ndjson'));
   });
 
-  it('refuses run ids that lead elsewhere', async () => {
+  it('T3: refuses run ids that lead elsewhere', async () => {
     await expect(openJournal({stateDir, run: '../../x'})).rejects.toThrow('run id "../../x"');
     await expect(readRun(stateDir, '../../x')).rejects.toThrow('run id "../../x"');
   });

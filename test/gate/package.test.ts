@@ -77,6 +77,32 @@ describe('what is shipped', () => {
     }
   });
 
+  it('T17 T39: installs nothing, loads no plugin, updates nothing, and asks no other machine by itself', () => {
+    const {scripts = {}, oclif} = JSON.parse(readFileSync(path.join(shipped, 'package.json'), 'utf8'));
+    expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([]);
+    expect([oclif.plugins, oclif.jitPlugins, oclif.update]).toEqual([undefined, undefined, undefined]);
+    const {commands} = JSON.parse(readFileSync(path.join(shipped, 'oclif.manifest.json'), 'utf8')) as {commands: Record<string, object>};
+    expect(Object.keys(commands).filter((name) => /plugin|update|telemetry|upgrade|login/.test(name))).toEqual([]);
+    const {packages} = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, {integrity?: string}>;
+    };
+    const bare = Object.entries(packages).filter(([name, {integrity}]) => name !== '' && !/^sha512-/.test(integrity ?? ''));
+    expect(bare.map(([name]) => name)).toEqual([]);
+    const watcher = path.join(folder, 'watcher.mjs');
+    writeFileSync(
+      watcher,
+      "import net from 'node:net'; import dns from 'node:dns';\n" +
+        "const stop = () => { process.stdout.write('asked another machine'); process.exit(99); };\n" +
+        'net.Socket.prototype.connect = stop; dns.lookup = stop; dns.promises.lookup = stop;\n',
+    );
+    for (const words of [['hosts', '--fold'], ['help'], ['snapshot'], ['history']]) {
+      const env = {PATH: process.env.PATH, HOME: folder, NODE_OPTIONS: `--import=${watcher}`};
+      const program = path.join(shipped, 'bin', 'run.js');
+      const {status, stdout} = spawnSync(process.execPath, [program, ...words], {cwd: project, env, encoding: 'utf8'});
+      expect([words, status], stdout).toEqual([words, 0]);
+    }
+  });
+
   it('names the sources in a stack', () => {
     const module = pathToFileURL(path.join(shipped, 'dist/lib/host/verb-program.js')).href;
     const program = `process.setSourceMapsEnabled(true); const {verbProgram} = await import('${module}'); verbProgram('dance')`;

@@ -108,7 +108,7 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     expect([error.code, error.message]).toEqual(['unreachable', 'web1: ssh not found in PATH']);
   });
 
-  it('openssh forces its options over any ssh_config', async () => {
+  it('T16 T25: openssh forces its options over any ssh_config', async () => {
     const config = await bench.write(
       `Host *\n  ForwardAgent yes\n  StrictHostKeyChecking no\n  PermitLocalCommand yes\n  LocalCommand touch ${bench.folder}/planted\n  RequestTTY force\n  RemoteCommand touch ${bench.folder}/planted\n  ForkAfterAuthentication yes\n  LocalForward 127.0.0.1:1 127.0.0.1:1\n`,
     );
@@ -118,7 +118,7 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     await expect(readFile(`${bench.folder}/planted`)).rejects.toThrow('ENOENT');
   });
 
-  it('openssh copes with a folder whose name has a blank and a token of ssh in it', async () => {
+  it('T2: openssh copes with a folder whose name has a blank and a token of ssh in it', async () => {
     const odd = await mkdtemp(bench.file('a b%h'));
     const opener = createLinkOpener({env: plainEnv(), runtimeDirectory: odd});
     const link = await opener.open(hostAt(sshd, {link: 'openssh', fingerprint: sshd.fingerprint('ed25519')}), patiently);

@@ -23,7 +23,7 @@ describe('ssh settings', () => {
     return {PATH: bin, HOME: '/somewhere', SSH_AUTH_SOCK: '/agent'};
   }
 
-  it('become options of their own, never words of a shell', () => {
+  it('T2: become options of their own, never words of a shell', () => {
     expect(sshArguments(makeHost())).toEqual([]);
     const host = makeHost({user: 'deploy', port: 2222, address: '10.0.0.1', identity: '/k e/y', config: '/c', knownHosts: '/known hosts'});
     expect(sshArguments(host)).toEqual([

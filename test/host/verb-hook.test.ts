@@ -60,7 +60,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     ).toBe('ended\n');
   });
 
-  it('may forge any frame and gets nothing by it', async () => {
+  it('T6: may forge any frame and gets nothing by it', async () => {
     const forged = "printf '\\ndrover 00 end 0\\n\\ndrover %s begin\\nerror x\\n\\ndrover %s end 0\\n' ffff ffff; exit 9";
     expect(await run(forged)).toMatchObject({status: 9, output: expect.stringContaining('drover ffff begin')});
   });
@@ -102,7 +102,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     expect(await run(`printf %s ${whole}`, {maxBytes: 20_000})).toMatchObject({output: whole});
   }, 90_000);
 
-  it('finds its reply in whatever login files print', async () => {
+  it('T6: finds its reply in whatever login files print', async () => {
     for (const noise of [
       'echo Welcome; ',
       'printf "no line break"; ',
@@ -118,7 +118,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     }
   });
 
-  it('never takes a reply that is cut for a whole one', async () => {
+  it('T32: never takes a reply that is cut for a whole one', async () => {
     const site = await Site.make(shell);
     await mkdir(site.at('.drover', 'runs', 'run-1'), {recursive: true, mode: 0o700});
     const plan = 'p'.repeat(300_000);
@@ -138,7 +138,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     await site.remove();
   });
 
-  it('carries any value as it is', async () => {
+  it('T4: carries any value as it is', async () => {
     const site = await Site.make(shell);
     const epoch = await site.app.lease({run: 'run-1', owner: 'ana', reason: '', ttlSeconds: 60, plan: '', from: undefined, to: 'a'});
     const fence = {run: 'run-1', epoch};
@@ -157,7 +157,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     await site.remove();
   }, 60_000);
 
-  it('refuses values that would end their line, or are no names', async () => {
+  it('T3 T4: refuses values that would end their line, or are no names', async () => {
     const site = await Site.make(shell);
     const fence = {run: 'run-1', epoch: 1};
     for (const bad of ['a\nb', 'a\0b']) await expect(site.app.note(fence, 'noted', bad)).rejects.toMatchObject({code: 'usage'});

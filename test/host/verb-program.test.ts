@@ -30,6 +30,11 @@ describe('the command of a verb', () => {
     expect(called.filter((found) => !defined.includes(found))).toEqual([]);
   });
 
+  it.each(longest)('T42: %s asks for no other user: what needs one is a command of drover.yml, by its own sudo', (name) => {
+    expect(verbCommand(name)).not.toMatch(/\b(sudo|doas|su|pkexec|runuser|setpriv)\b/);
+    expect(verbProgram(name)).not.toMatch(/^[^#]*\b(sudo|doas|su|pkexec|runuser|setpriv)\b/m);
+  });
+
   it('needs no gzip where the host is asked what it lacks', () => {
     expect(verbCommand('read-state')).not.toContain('gzip -dc');
   });

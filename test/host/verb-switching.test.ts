@@ -97,7 +97,7 @@ describe.each(shells)('switching under $name', (shell: Shell) => {
     expect(await site.live()).toBe(a);
   });
 
-  it('touches no `current` that it did not make', async () => {
+  it('T13: touches no `current` that it did not make', async () => {
     const fence = await site.lease('run-1', undefined, a);
     const move = {from: undefined, to: a, confirmSeconds: 0, restart: ''};
     for (const [make, words] of [
@@ -119,7 +119,7 @@ describe.each(shells)('switching under $name', (shell: Shell) => {
     await site.app.switchTo(fence, move);
   });
 
-  it('refuses folders that others could have planted', async () => {
+  it('T13: refuses folders that others could have planted', async () => {
     const fresh = await Site.make(shell);
     const state = (): Promise<unknown> => fresh.app.note({run: 'r', epoch: 1}, 'x', '');
     await chmod(fresh.root, 0o777);

@@ -41,7 +41,7 @@ describe('parseHostName()', () => {
     expect(parseHostName(text)).toBeUndefined();
   });
 
-  it('lets through nothing that a shell or ssh would read as more than a name', () => {
+  it('T1: lets through nothing that a shell or ssh would read as more than a name', () => {
     fc.assert(
       fc.property(fc.string({unit: 'binary', maxLength: 12}), (text) => {
         const parsed = parseHostName(text);
@@ -53,7 +53,7 @@ describe('parseHostName()', () => {
 });
 
 describe('the other names', () => {
-  it.each([...hostile, 'a.b', 'a'.repeat(64)])('silos, roles and apps are not called %j', (text) => {
+  it.each([...hostile, 'a.b', 'a'.repeat(64)])('T3: silos, roles and apps are not called %j', (text) => {
     expect([parseSiloName(text), parseRoleName(text), parseAppName(text)]).toEqual([undefined, undefined, undefined]);
   });
 
@@ -61,7 +61,7 @@ describe('the other names', () => {
     expect([parseSiloName(text), parseRoleName(text), parseAppName(text)]).toEqual([text, text, text]);
   });
 
-  it.each(['-l', 'root;id', 'a\\', 'a b', 'a@b', '', '%r'])('nobody logs in as %j', (text) => {
+  it.each(['-l', 'root;id', 'a\\', 'a b', 'a@b', '', '%r'])('T2: nobody logs in as %j', (text) => {
     expect(parseUserName(text)).toBeUndefined();
   });
 

@@ -126,7 +126,7 @@ describe.skipIf(sshdMissing !== undefined)('a transfer over a real sshd', () => 
     if (release !== undefined) await site.app.discard(release);
   };
 
-  it('is continued from the verified prefix wherever it is cut, on its own and on one line each', async () => {
+  it('A9: is continued from the verified prefix wherever it is cut, on its own and on one line each', async () => {
     // Slowly enough that some of it has been written when the reset throws away what is under way.
     const operator = await hire({via: 'direct', retries: 2, rate: {host: 1024 ** 2}});
     const id = await operator.snapshot(tree);

@@ -65,7 +65,7 @@ describe('plain lines', () => {
     }
   });
 
-  it('never let foreign text begin a line or move the cursor', async () => {
+  it('T8 T9: never let foreign text begin a line or move the cursor', async () => {
     const {events, at} = createRecorder();
     at(0, {kind: 'warning', message: 'x\n::error::y\r\u001b[2J##[group]z'});
     at(1, {kind: 'step-ended', host: 'web1', step: 'health', outcome: 'failed', ms: 12, detail: '\n::set-output name=a::b'});

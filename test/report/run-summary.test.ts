@@ -41,7 +41,7 @@ describe('renderSummary', () => {
     ]);
   });
 
-  it('makes foreign text harmless', () => {
+  it('T8: makes foreign text harmless', () => {
     const {events, at} = createRecorder();
     at(0, {kind: 'run-started', command: 'deploy', operator: 'ana', hosts: 1});
     at(1, {kind: 'host-ended', host: 'web1', outcome: 'failed', code: 'unhealthy', why: '\u001b[2J\n::error::x ##[group]'});

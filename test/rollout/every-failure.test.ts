@@ -56,7 +56,7 @@ function othersArrive({referee, model}: Verdict): number {
 }
 
 describe('the Nth failure, for every N', () => {
-  it('takes a deploy back on every host when the release is to blame, and the canary alone when it was the canary', () => {
+  it('G10: takes a deploy back on every host when the release is to blame, and the canary alone when it was the canary', () => {
     let runs = 0;
     for (const plan of plans('deploy')) {
       runs += failEachStep(plan, 'release', ({end, model, referee}) => {
@@ -109,7 +109,7 @@ describe('the Nth failure, for every N', () => {
     }
   });
 
-  it('on the way back leaves that host as it is and brings the others back', () => {
+  it('G11: on the way back leaves that host as it is and brings the others back', () => {
     for (const kind of ['release', 'host', 'lost-ack', 'fenced'] as const) {
       for (const plan of plans('deploy')) {
         const hosts = plan.hosts.map((host, index) => modelHost(host, {healthyOnNew: index < plan.hosts.length - 1}));

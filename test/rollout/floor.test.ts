@@ -20,7 +20,7 @@ describe('the floor of a silo', () => {
     expect(run.serve('eu', ...four, 'eu-8', 'eu-9')).toEqual(['drain eu-1', 'drain eu-2']);
   });
 
-  it('costs nothing for a host that serves nobody: it goes first', () => {
+  it('G6: costs nothing for a host that serves nobody: it goes first', () => {
     const run = allAtOnce({floors: {eu: 3}});
     run.begin();
     expect(run.serve('eu', 'eu-1', 'eu-2', 'eu-4')).toEqual(['drain eu-3']);
@@ -36,7 +36,7 @@ describe('the floor of a silo', () => {
     expect(run.serve('eu', 'eu-1', 'eu-2', 'eu-3', 'eu-4')).toEqual(['drain eu-4']);
   });
 
-  it('refuses a run that finds it reached before anything was changed', () => {
+  it('G6: refuses a run that finds it reached before anything was changed', () => {
     const run = allAtOnce({floors: {eu: 4}});
     run.begin();
     expect(run.serve('eu', ...four)).toContain('release eu-1 (refused)');
@@ -44,7 +44,7 @@ describe('the floor of a silo', () => {
     expect(run.effects).toMatchObject([{why: 'silo eu has 4 hosts in rotation and its floor is 4: none may be taken out'}]);
   });
 
-  it('reached in the middle is waited for, with one warning, and then the run needs attention', () => {
+  it('G7: reached in the middle is waited for, with one warning, and then the run needs attention', () => {
     const run = allAtOnce({floors: {eu: 3}});
     run.begin();
     run.serve('eu', ...four);
@@ -56,7 +56,7 @@ describe('the floor of a silo', () => {
     expect(run.wanted('drain eu-2')).toBe(false);
   });
 
-  it('that recovers while it is waited for lets the run go on, with its patience restored', () => {
+  it('G7: that recovers while it is waited for lets the run go on, with its patience restored', () => {
     const run = allAtOnce({floors: {eu: 3}});
     run.begin();
     run.serve('eu', ...four);

@@ -16,7 +16,7 @@ const converse = (more: Parameters<typeof planFor>[1] = {}): Conversation => {
 const lost = {blame: 'host', code: 'unreachable', why: 'no way to the host'} as const;
 
 describe('a deploy whose release fails', () => {
-  it('on the canary takes the canary back and touches nobody else', () => {
+  it('G10: on the canary takes the canary back and touches nobody else', () => {
     const run = converse();
     run.serve('eu', ...three);
     run.finish('eu-1', 'health');
@@ -68,7 +68,7 @@ describe('a deploy whose release fails', () => {
     expect(run.effects).toMatchObject([{why: 'eu-1 fell ill'}]);
   });
 
-  it('and whose way back fails on a host leaves that host, brings the others back, and needs attention', () => {
+  it('G11: and whose way back fails on a host leaves that host, brings the others back, and needs attention', () => {
     const run = converse({floors: {eu: 0}});
     run.serve('eu', ...three);
     run.finish('eu-1');

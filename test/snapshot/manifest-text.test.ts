@@ -150,7 +150,7 @@ describe('followLink()', () => {
 });
 
 describe('a snapshot id', () => {
-  it.each(['../x', '9f3c\n', '9f;3c', '9F3C', 'g'])('may hold only hex digits, not %j', async (bad) => {
+  it.each(['../x', '9f3c\n', '9f;3c', '9F3C', 'g'])('T3: may hold only hex digits, not %j', async (bad) => {
     const error = await catchProblems(() => parseIdPrefix(bad));
     expect(error).toMatchObject({code: 'usage', exit: 2, message: `snapshot id may hold only [0-9a-f], got ${JSON.stringify(bad)}`});
   });

@@ -45,6 +45,20 @@ describe('several sources', () => {
     });
   });
 
+  it('T21: of code and its settings have one id for both: no other settings go with it', async () => {
+    await withFolder(async (folder) => {
+      const code = make(`${folder}/code`, {'bin/app': 'code'});
+      const settings = make(`${folder}/settings`, {'app.conf': 'cache=on'});
+      const take = (): Promise<CreatedSnapshot> => snap(folder, '', {source: merged([directory(code), directory(settings, 'etc')])});
+      const first = (await take()).record.id;
+      fs.writeFileSync(`${settings}/app.conf`, 'cache=of');
+      const second = (await take()).record.id;
+      expect(second).not.toBe(first);
+      fs.writeFileSync(`${settings}/app.conf`, 'cache=on');
+      expect((await take()).record.id).toBe(first);
+    });
+  });
+
   it('refuse a path that two of them have, each by name and all at once', async () => {
     await withFolder(async (folder) => {
       const a = make(`${folder}/a`, {same: '1', 'd/also': '2', mine: '3'});

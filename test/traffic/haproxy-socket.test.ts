@@ -49,7 +49,7 @@ describe('askHaproxy()', () => {
     });
   });
 
-  it('refuses an answer without an end before it fills the memory', async () => {
+  it('T32: refuses an answer without an end before it fills the memory', async () => {
     const where = await answering((connection) => {
       const piece = Buffer.alloc(1024 * 1024, 'x');
       const flood = () => {

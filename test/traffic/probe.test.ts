@@ -123,7 +123,7 @@ describe('an http probe', () => {
     expect(result.detail).toContain(why);
   });
 
-  it('takes a body without an end as answered once it has seen a megabyte', async () => {
+  it('T32: takes a body without an end as answered once it has seen a megabyte', async () => {
     web = await serveWeb((_, response) => {
       const flood = () => {
         while (!response.destroyed && response.write(Buffer.alloc(65_536)));

@@ -1,17 +1,12 @@
 import {spawn} from 'node:child_process';
-import {createHash} from 'node:crypto';
-import {chmod, readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
-import {makeFolders} from '../events/make-folders.js';
+import {expectTrusted, type Trust} from './trusted-file.js';
 
 const timeLimitMs = 30_000;
 const sizeLimitBytes = 64 * 1024 * 1024;
 
-export interface ProgramTrust {
-  readonly stateDir: string;
-  /** Records the program as trusted before it is run. */
-  readonly trustNow: boolean;
+export interface ProgramTrust extends Trust {
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -21,21 +16,7 @@ export interface ProgramTrust {
  */
 export async function runTrustedProgram(program: string, trust: ProgramTrust, signal: AbortSignal): Promise<string> {
   const file = path.resolve(program);
-  const digest = createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
-  const record = path.join(trust.stateDir, 'trusted', createHash('sha256').update(file).digest('hex'));
-  if (trust.trustNow) {
-    await makeFolders(path.dirname(record));
-    await writeFile(record, `${digest} ${file}\n`, {mode: 0o600});
-    await chmod(record, 0o600);
-  }
-  const known = await readFile(record, 'utf8').catch(() => '');
-  if (!known.startsWith(`${digest} `)) {
-    const message =
-      known === '' ? `inventory program ${program} is not trusted yet` : `inventory program ${program} changed since it was trusted`;
-    throw new DroverError({code: 'refused', message, fix: 'read it, then pass --trust-inventory once'});
-  }
+  await expectTrusted(file, `inventory program ${program}`, trust);
   return runProgram(file, program, trust.env, signal);
 }
 

@@ -8,6 +8,7 @@ import {loadInventory} from '../inventory/inventory-file.js';
 import {loadProject} from '../inventory/project-file.js';
 import {type SelectionRequest, selectHosts} from '../inventory/selection.js';
 import {runTrustedProgram} from './inventory-program.js';
+import {refuseRunningConfigs} from './inventory-ssh-config.js';
 import {stateDirectory} from './state-directory.js';
 
 export interface ProjectFlags {
@@ -33,14 +34,16 @@ export async function loadInventoryOnly(flags: ProjectFlags, env: NodeJS.Process
   return (await loadBoth(flags, env, signal)).inventory;
 }
 
-function loadInventoryOf(flags: ProjectFlags, named: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Inventory> {
+async function loadInventoryOf(flags: ProjectFlags, named: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Inventory> {
   const trust = {stateDir: stateDirectory(env), trustNow: flags['trust-inventory'], env};
   const file = path.relative(process.cwd(), flags.inventory ?? named);
-  return loadInventory(file.startsWith('..') ? path.resolve(named) : file, {
+  const inventory = await loadInventory(file.startsWith('..') ? path.resolve(named) : file, {
     signal,
     home: env.HOME ?? homedir(),
     run: (program, abort) => runTrustedProgram(program, trust, abort),
   });
+  await refuseRunningConfigs(inventory, trust);
+  return inventory;
 }
 
 /** The app that words name; a project with a single app needs no name. */

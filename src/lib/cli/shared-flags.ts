@@ -24,7 +24,10 @@ export const projectFlags = {
     env: 'DROVER_INVENTORY',
     helpGroup: 'PROJECT',
   }),
-  'trust-inventory': Flags.boolean({description: 'trust the inventory program as it is now', helpGroup: 'PROJECT'}),
+  'trust-inventory': Flags.boolean({
+    description: 'trust what the inventory runs here, a program or an ssh_config, as it is now',
+    helpGroup: 'PROJECT',
+  }),
 };
 
 /** Which hosts: an empty, missing or unmatched selection never means all. */
