@@ -40,7 +40,7 @@ describe.skipIf(sshdMissing !== undefined)(`host keys${sshdMissing === undefined
       }
     });
 
-    it('refuses an unknown key, whatever else is known, and says how to make it known', async () => {
+    it('B16: refuses an unknown key, whatever else is known, and says how to make it known', async () => {
       const [ed25519] = sshd.hostKeys;
       for (const lines of ['', `other ${ed25519}\n`, `[127.0.0.*]:*,!${name()} ${ed25519}\n`]) {
         const error = await bench.failure(await at(link, lines));
@@ -56,7 +56,7 @@ describe.skipIf(sshdMissing !== undefined)(`host keys${sshdMissing === undefined
       expect((await bench.failure(await at(link, `127.0.0.1 ${stranger}\n`))).message).toContain('is not known');
     });
 
-    it('refuses a changed key and shows it', async () => {
+    it('B15: refuses a changed key and shows it', async () => {
       const other = bench.file(`other-${link}`);
       makeKey(other);
       const stranger = (await readFile(`${other}.pub`, 'utf8')).split(' ').slice(0, 2).join(' ');
@@ -80,7 +80,7 @@ describe.skipIf(sshdMissing !== undefined)(`host keys${sshdMissing === undefined
       }
     });
 
-    it('opens by a pinned fingerprint alone, of any of the keys, and by no other', async () => {
+    it('B16: opens by a pinned fingerprint alone, of any of the keys, and by no other', async () => {
       expect(await bench.opens(await at(link, '', {fingerprint: sshd.fingerprint('ed25519')}))).toBe(`${link} in`);
       expect(await bench.opens(await at(link, '', {fingerprint: sshd.fingerprint('rsa')}))).toBe(`${link} in`);
       const pin = `SHA256:${'A'.repeat(43)}`;

@@ -125,12 +125,12 @@ export function describeLink(name: string, prepare: () => LinkUnderTest): void {
       expect(stdout.toString()).toBe('first\n');
     });
 
-    it('ends a command that talks for ever', async () => {
+    it('V9: ends a command that talks for ever', async () => {
       const {exit} = await ask(link, 'while :; do echo x; sleep 0.1; done', {totalTimeoutMs: 900});
       expect(exit).toEqual({kind: 'timed-out', afterMs: 900, what: 'total'});
     });
 
-    it('keeps head and tail of a flood and no more memory than that', async () => {
+    it('V9: keeps head and tail of a flood and no more memory than that', async () => {
       globalThis.gc?.();
       const before = process.memoryUsage.rss();
       let peak = before;

@@ -72,7 +72,7 @@ describe.skipIf(sshdMissing !== undefined)(`over a real sshd${sshdMissing === un
   describeLink('ssh', () => ({open: () => open('ssh'), cut: () => proxy.cut(), knows255: true, knowsSignals: true}));
   describeLink('openssh', () => ({open: () => open('openssh'), cut: () => proxy.cut(), knows255: false, knowsSignals: false}));
 
-  it.each(['ssh', 'openssh'] as const)('%s finds room for more commands than the server takes sessions', async (link) => {
+  it.each(['ssh', 'openssh'] as const)('B13: %s finds room for more commands than the server takes sessions', async (link) => {
     const narrow = await startSshd({config: ['MaxSessions 2']});
     const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});
     try {
@@ -85,7 +85,7 @@ describe.skipIf(sshdMissing !== undefined)(`over a real sshd${sshdMissing === un
     }
   });
 
-  it('notices a frozen connection by itself', async () => {
+  it('B6: notices a frozen connection by itself', async () => {
     const ends = await Promise.all(
       (['ssh', 'openssh'] as const).map(async (link) => {
         const frozen = await startProxy(sshd.port);

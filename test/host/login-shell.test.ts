@@ -32,7 +32,7 @@ describe.each(
   });
   afterAll(() => site.remove());
 
-  it.each(verbs)('hands %s over untouched', (verb) => {
+  it.each(verbs)('V1: hands %s over untouched', (verb) => {
     const [file = '', ...words] = shell.split(' ');
     const header = renderHeader('ab', {root: site.root, reason: 'it\'s "$(x)" `y` !z \\n'});
     const {stdout} = spawnSync(file, [...words, '-c', verbCommand(verb)], {input: header});

@@ -29,14 +29,14 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
       return [error.code, error.message];
     };
 
-    it('reports a login that is refused', async () => {
+    it('B18: reports a login that is refused', async () => {
       expect(await said({identity: sshd.file('stranger')})).toEqual([
         'authentication',
         expect.stringMatching(/refused the login|Permission denied/),
       ]);
     });
 
-    it('reports a key with a passphrase when no agent runs, without asking for it', async () => {
+    it('B18: reports a key with a passphrase when no agent runs, without asking for it', async () => {
       const locked = bench.file(`locked-${link}`);
       makeKey(locked, {passphrase: 'secret'});
       expect(await said({identity: locked})).toEqual(['authentication', `web1: the key ${locked} has a passphrase and no agent runs`]);
@@ -73,7 +73,7 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
   });
 
   describe.each(both)('%s and hosts that are not there', (link) => {
-    it('gives up a server that hangs after its banner, within its time', async () => {
+    it('B5: gives up a server that hangs after its banner, within its time', async () => {
       const mute = await startMuteServer();
       const started = performance.now();
       const error = await bench.failure(hostAt(sshd, {link, port: mute.port, connectTimeoutMs: 1500}));
@@ -92,12 +92,12 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
       await mute.close();
     });
 
-    it('reports a refused connection', async () => {
+    it('B2: reports a refused connection', async () => {
       const error = await bench.failure(hostAt(sshd, {link, port: await findFreePort()}));
       expect([error.code, error.message]).toEqual(['unreachable', expect.stringMatching(/connection refused/i)]);
     });
 
-    it('reports a name that does not resolve', async () => {
+    it('B22: reports a name that does not resolve', async () => {
       const error = await bench.failure(hostAt(sshd, {link, address: 'no-such-host.invalid'}));
       expect([error.code, error.message]).toEqual(['unreachable', expect.stringMatching(/resolve/)]);
     });
@@ -144,7 +144,7 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     expect(isHeld()).toBe(false);
   });
 
-  it('openssh takes a short folder where its own is too long for a socket', async () => {
+  it('H4: openssh takes a short folder where its own is too long for a socket', async () => {
     const opener = createLinkOpener({env: plainEnv(), runtimeDirectory: bench.file('x'.repeat(80))});
     const link = await opener.open(hostAt(sshd, {link: 'openssh'}), patiently);
     expect((await ask(link, 'echo in')).stdout.toString()).toBe('in\n');

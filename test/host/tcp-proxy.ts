@@ -1,4 +1,5 @@
 import {connect, createServer, type Socket} from 'node:net';
+import {Transform} from 'node:stream';
 
 /** A cable between a client and a server of this machine. */
 export interface TcpProxy {
@@ -9,17 +10,40 @@ export interface TcpProxy {
   cutAfter(bytes: number): void;
   /** Lets no byte through any more, in either direction, without a word. */
   freeze(): void;
+  /** Each later connection hears this many bytes of the server and then nothing more. */
+  stallAfter(bytes: number): void;
+  /** Flips one bit of what goes to the server, once this many further bytes have gone. */
+  flipAfter(bytes: number): void;
+  /** Lets nothing of the server through any more on connections there are; what clients say still arrives. */
+  deafen(): void;
   close(): Promise<void>;
 }
 
 export async function startProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  const deaf = new WeakSet<Socket>();
   let left = Number.POSITIVE_INFINITY;
+  let untilFlip = Number.POSITIVE_INFINITY;
+  let audible = Number.POSITIVE_INFINITY;
+  const flip = (piece: Buffer): Buffer => {
+    untilFlip -= piece.length;
+    if (untilFlip > 0) return piece;
+    untilFlip = Number.POSITIVE_INFINITY;
+    const flipped = Buffer.from(piece);
+    flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 4;
+    return flipped;
+  };
   const server = createServer((socket) => {
     const far = connect(target, '127.0.0.1');
-    for (const [one, other] of [
-      [socket, far],
-      [far, socket],
+    let heard = audible;
+    const mute = (piece: Buffer): Buffer => {
+      const passes = deaf.has(far) ? Buffer.alloc(0) : piece.subarray(0, heard);
+      heard -= passes.length;
+      return passes;
+    };
+    for (const [one, other, change] of [
+      [socket, far, flip],
+      [far, socket, mute],
     ] as const) {
       sockets.add(one);
       one.on('error', () => other.destroy());
@@ -27,7 +51,8 @@ export async function startProxy(target: number): Promise<TcpProxy> {
         sockets.delete(one);
         other.destroy();
       });
-      one.pipe(other);
+      const passing = new Transform({transform: (piece: Buffer, _encoding, done) => done(undefined, change(piece))});
+      one.pipe(passing).pipe(other);
     }
     socket.on('data', (piece: Buffer) => {
       left -= piece.length;
@@ -51,6 +76,15 @@ export async function startProxy(target: number): Promise<TcpProxy> {
         socket.unpipe();
         socket.pause();
       }
+    },
+    stallAfter(bytes) {
+      audible = bytes;
+    },
+    flipAfter(bytes) {
+      untilFlip = bytes;
+    },
+    deafen() {
+      for (const socket of sockets) deaf.add(socket);
     },
     async close() {
       cut();

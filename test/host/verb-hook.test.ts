@@ -91,7 +91,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     for (const pid of daemon) process.kill(pid);
   });
 
-  it('may flood: the head and the end of it are kept', async () => {
+  it('V9: may flood: the head and the end of it are kept', async () => {
     const result = await run('echo first; head -c 200000000 /dev/zero | tr "\\0" x; echo; echo last', {maxBytes: 20_000, seconds: 60});
     expect(result.status).toBe(0);
     expect(result.output.startsWith('first\nxxx')).toBe(true);
@@ -102,7 +102,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     expect(await run(`printf %s ${whole}`, {maxBytes: 20_000})).toMatchObject({output: whole});
   }, 90_000);
 
-  it('T6: finds its reply in whatever login files print', async () => {
+  it('T6 V2: finds its reply in whatever login files print', async () => {
     for (const noise of [
       'echo Welcome; ',
       'printf "no line break"; ',

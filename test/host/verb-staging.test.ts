@@ -23,7 +23,7 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
   let site: Site;
   afterEach(() => site.remove());
 
-  it('T5: brings a tree whole, with exact modes and no name changed', async () => {
+  it('T5 V5: brings a tree whole, with exact modes and no name changed', async () => {
     site = await Site.make(shell);
     const id = await site.stage({
       ...odd,

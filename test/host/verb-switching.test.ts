@@ -15,7 +15,7 @@ describe.each(shells)('switching under $name', (shell: Shell) => {
   });
   afterEach(() => site.remove());
 
-  it('serves a release, confirms it, goes on to the next and back', async () => {
+  it('V5: serves a release, confirms it, goes on to the next and back', async () => {
     await site.deploy('run-1', undefined, a);
     expect(await site.live()).toBe(a);
     const fence = await site.lease('run-2', a, b);

@@ -126,7 +126,7 @@ describe.skipIf(sshdMissing !== undefined)('a transfer over a real sshd', () => 
     if (release !== undefined) await site.app.discard(release);
   };
 
-  it('A9: is continued from the verified prefix wherever it is cut, on its own and on one line each', async () => {
+  it('A9 B7: is continued from the verified prefix wherever it is cut, on its own and on one line each', async () => {
     // Slowly enough that some of it has been written when the reset throws away what is under way.
     const operator = await hire({via: 'direct', retries: 2, rate: {host: 1024 ** 2}});
     const id = await operator.snapshot(tree);
@@ -183,7 +183,7 @@ describe.skipIf(sshdMissing !== undefined)('a transfer over a real sshd', () => 
     await third.links.closeAll();
   }, 120_000);
 
-  it('is not tried again where the login is refused', async () => {
+  it('B14: is not tried again where the login is refused', async () => {
     const operator = await hire({via: 'direct', retries: 5});
     const id = await operator.snapshot(tree);
     const stranger = {...host, ssh: {...host.ssh, identity: sshd.file('stranger')}};

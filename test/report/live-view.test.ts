@@ -75,7 +75,7 @@ describe('the live view', () => {
     expect(writes.length).toBeLessThanOrEqual(runMs / 100 + 3 * lasting.length + 5);
   });
 
-  it('shows the hosts that have been at one step for longest', async () => {
+  it('H2: shows the hosts that have been at one step for longest', async () => {
     const {events, at} = createRecorder();
     at(0, {kind: 'run-started', command: 'deploy', app: 'code', operator: 'ana', hosts: 5});
     at(0, {kind: 'wave-started', wave: 'eu 100%', index: 1, of: 1, hosts: ['web1', 'web2', 'web3', 'web4', 'web5']});

@@ -80,7 +80,7 @@ describe('TransferProgress', () => {
     expect(formatTransferCounts(follow(events).look(startMs + 2500))).toBe('0 done  1 unpacking  of 1');
   });
 
-  it('names the transfers that will end last, with what they have and how they move', () => {
+  it('H2: names the transfers that will end last, with what they have and how they move', () => {
     const events = recordPush(6);
     const slow = (ms: number): readonly string[] =>
       follow(events, ms)

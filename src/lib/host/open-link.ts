@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
@@ -5,6 +6,7 @@ import type {Host} from '../inventory/host.js';
 import {KnownHosts, knownName} from './known-hosts.js';
 import type {Link, LinkOpener} from './link.js';
 import {LocalLink} from './local-link.js';
+import {LoginGate} from './login-gate.js';
 import {connectOpenssh} from './openssh-link.js';
 import {PrintingLink} from './printing-link.js';
 import {connectSsh} from './ssh-connect.js';
@@ -24,18 +26,23 @@ const longestDirectory = 104 - '/0123456789ab.0123456789abcdef'.length - '/drove
 export function createLinkOpener(options: LinkOptions): LinkOpener {
   const links = new Map<string, Promise<Link>>();
   const knownHosts = new KnownHosts();
+  const gate = new LoginGate();
   let directory: Promise<string> | undefined;
+  const socketDirectory = (): Promise<string> => {
+    directory ??= makeDirectory(options.runtimeDirectory);
+    return directory;
+  };
 
   const connect = async (host: Host, signal: AbortSignal): Promise<Link> => {
     if (host.ssh.link === 'local') return new LocalLink(host, options.env);
-    const openssh = async (): Promise<Link> => {
-      directory ??= mkdtemp(path.join(chooseDirectory(options.runtimeDirectory), 'drover-'));
-      return connectOpenssh(host, {directory: await directory, env: options.env, knownHosts, signal});
-    };
-    if (host.ssh.link === 'openssh') return openssh();
+    // A run has one signal for all hosts: many listeners are no leak.
+    setMaxListeners(0, signal);
     const resolved = await resolveSsh(host, options.env, signal);
-    if (host.ssh.link === 'auto' && (await needsOpenssh(resolved, knownHosts))) return openssh();
-    return connectSsh(host, resolved, knownHosts, signal);
+    const byOpenssh = host.ssh.link === 'openssh' || (host.ssh.link === 'auto' && (await needsOpenssh(resolved, knownHosts)));
+    return gate.pass(resolved.proxyJump ?? `${resolved.hostname}:${resolved.port}`, signal, async () => {
+      if (!byOpenssh) return connectSsh(host, resolved, knownHosts, signal);
+      return connectOpenssh(host, {directory: await socketDirectory(), env: options.env, resolved, knownHosts, signal});
+    });
   };
 
   return {
@@ -64,8 +71,14 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
   };
 }
 
-function chooseDirectory(wanted: string): string {
-  return Buffer.byteLength(wanted) <= longestDirectory ? wanted : Buffer.byteLength(tmpdir()) <= longestDirectory ? tmpdir() : '/tmp';
+/** A folder of our own (0700) in the first place that is short enough for a socket and lets us write. */
+async function makeDirectory(wanted: string): Promise<string> {
+  for (const place of [wanted, tmpdir()]) {
+    if (Buffer.byteLength(place) > longestDirectory) continue;
+    const made = await mkdtemp(path.join(place, 'drover-')).catch(() => undefined);
+    if (made !== undefined) return made;
+  }
+  return mkdtemp('/tmp/drover-');
 }
 
 /** Whatever the in-process client cannot do: settings, hosts that only a certificate authority vouches for, keys on security tokens. */

@@ -1,9 +1,14 @@
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
+import {DroppedLogin, explainMethods} from './dropped-login.js';
 import {explainScan} from './host-key.js';
+import {fingerprintOf, type KnownKey} from './known-hosts.js';
 
-/** What the words of a failed `ssh` mean: OpenSSH's own words decide; anything unknown is `unreachable`. */
-export function readSshError(host: Host, stderr: string): DroverError {
+/**
+ * What the words of a failed `ssh` mean: OpenSSH's own words decide; anything unknown is `unreachable`. `recorded` are the keys that
+ * known_hosts has for the host.
+ */
+export function readSshError(host: Host, stderr: string, recorded: readonly KnownKey[] = []): DroverError {
   const lines = stderr
     .split('\n')
     .map((line) => line.trim())
@@ -15,12 +20,9 @@ export function readSshError(host: Host, stderr: string): DroverError {
   const shown = lines.map((line) => /(SHA256:[A-Za-z0-9+/]+)/.exec(line)?.[1]).find((found) => found !== undefined) ?? 'a key';
   if (/revoked/i.test(stderr)) return problem('host-key', `the host key ${shown} is revoked`, 'find out why before you connect');
   if (/IDENTIFICATION HAS CHANGED/.test(stderr)) {
-    const known = /Offending .* key in (\S+)/.exec(stderr)?.[1];
-    return problem(
-      'host-key',
-      `the host key has CHANGED: it shows ${shown}${known === undefined ? '' : `, another is known in ${known}`}`,
-      between,
-    );
+    const offending = /Offending .* key in (\S+)/.exec(stderr)?.[1];
+    const known = recorded.map(({key, where}) => `${fingerprintOf(key)} (${where})`).join(', ') || `in ${offending}`;
+    return problem('host-key', `the host key has CHANGED: it shows ${shown}, known is ${known}`, between);
   }
   const unknown = /No (\S+) host key is known for (\S+) and/.exec(stderr);
   if (unknown !== null || /Host key verification failed/.test(stderr)) {
@@ -39,7 +41,13 @@ export function readSshError(host: Host, stderr: string): DroverError {
     return problem('unsupported', 'this ssh cannot check a pinned host key', 'update OpenSSH to 8.5, or set ssh: {link: ssh}');
   }
   const refused = find(/Permission denied \(|Too many authentication failures|no mutual signature/);
-  if (refused !== undefined) return problem('authentication', refused, 'check the user and that its authorized_keys holds your key');
+  if (refused !== undefined) {
+    const wants = explainMethods(/Permission denied \(([^)]*)\)/.exec(refused)?.[1]?.split(',') ?? []);
+    if (wants !== undefined) return problem('authentication', `${refused} ${wants.message}`, wants.fix);
+    return problem('authentication', refused, 'check the user and that its authorized_keys holds your key');
+  }
+  if (/kex_exchange_identification: (?:Connection closed|read: Connection reset)/.test(stderr))
+    return new DroppedLogin(host, /Connection (?:closed|reset) by (\S+ port \d+)/.exec(lines.at(-1) ?? '')?.[1] ?? 'sshd there');
   if (/ssh: not found/.test(stderr)) return problem('unreachable', 'ssh not found in PATH', 'install the OpenSSH client');
   if (/unix_listener: .*too long/.test(stderr))
     return problem('unsupported', 'the path of the control socket is too long', 'set XDG_RUNTIME_DIR to a short path');

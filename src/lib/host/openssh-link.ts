@@ -19,7 +19,7 @@ import {blamesHostKey, readSshError} from './openssh-error.js';
 import {type Master, startMaster} from './openssh-master.js';
 import {escapeToken, pinHostKey} from './openssh-pin.js';
 import {explainIdentity} from './ssh-identities.js';
-import {resolveSsh, sshArguments} from './ssh-settings.js';
+import {type ResolvedSsh, sshArguments} from './ssh-settings.js';
 
 /** Forced over any ssh_config: no prompt, nothing of the operator's forwarded, host keys always checked. */
 const forced = [
@@ -47,6 +47,7 @@ export interface OpensshOptions {
   /** Private (0700) and short: socket paths end at some 100 bytes. */
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly resolved: ResolvedSsh;
   readonly knownHosts: KnownHosts;
   readonly signal: AbortSignal;
 }
@@ -56,7 +57,7 @@ export interface OpensshOptions {
  * the host's connect timeout and 2 s; ssh's own does not cover a server that hangs after its banner.
  */
 export async function connectOpenssh(host: Host, options: OpensshOptions): Promise<Link> {
-  const {directory, env, knownHosts, signal} = options;
+  const {directory, env, resolved, knownHosts, signal} = options;
   const socket = path.join(
     directory,
     createHash('sha256')
@@ -65,7 +66,7 @@ export async function connectOpenssh(host: Host, options: OpensshOptions): Promi
       .slice(0, 12),
   );
   const seconds = Math.max(1, Math.ceil(host.ssh.connectTimeoutMs / 1000));
-  const settings = [...(await pinHostKey(host, {prefix: socket, env, knownHosts, signal})), ...forced, `ConnectTimeout=${seconds}`];
+  const settings = [...(await pinHostKey(host, {prefix: socket, resolved, knownHosts})), ...forced, `ConnectTimeout=${seconds}`];
   const start = (extra: readonly string[]): ReturnType<typeof startMaster> => {
     const flags = [...extra, ...settings].flatMap((value) => ['-o', value]);
     const words = ['-M', '-S', escapeToken(socket), '-N', '-T', ...flags, ...sshArguments(host), '--', host.name];
@@ -79,7 +80,7 @@ export async function connectOpenssh(host: Host, options: OpensshOptions): Promi
     const next = await start([`HostKeyAlgorithms=${family.join(',')}`]);
     if (!('failed' in next)) return new OpensshLink(host, next, options);
   }
-  const error = readSshError(host, first.failed);
+  const error = readSshError(host, first.failed, (await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles)).keys);
   throw error.code === 'authentication' ? ((await explainIdentity(host, env.SSH_AUTH_SOCK)) ?? error) : error;
 }
 
@@ -98,10 +99,10 @@ class OpensshLink implements Link {
   }
 
   async hostKeys(): Promise<readonly string[]> {
-    const {host, env} = this;
+    const {host, options} = this;
     if (host.ssh.fingerprint !== undefined) return [host.ssh.fingerprint];
-    const resolved = await resolveSsh(host, env, this.options.signal);
-    const {keys, portless} = await this.options.knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
+    const {resolved, knownHosts} = options;
+    const {keys, portless} = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
     return [...new Set((keys.length > 0 ? keys : portless).map(({key}) => fingerprintOf(key)))];
   }
 

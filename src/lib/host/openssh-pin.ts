@@ -1,7 +1,7 @@
 import {writeFile} from 'node:fs/promises';
 import type {Host} from '../inventory/host.js';
 import {type KnownHosts, knownName} from './known-hosts.js';
-import {resolveSsh} from './ssh-settings.js';
+import type {ResolvedSsh} from './ssh-settings.js';
 
 /** Prints the key that the server shows as a known one when its fingerprint is the pinned one; ssh then lets the server prove it. */
 const script = `# Started by ssh as KnownHostsCommand: PIN NAME TYPE KEY FINGERPRINT
@@ -13,14 +13,10 @@ exit 0
  * Options that make ssh accept exactly the pinned key (OpenSSH 8.5 and later). `prefix` is a path of ours that files may begin with. Keys
  * that known_hosts revokes stay revoked.
  */
-export async function pinHostKey(
-  host: Host,
-  options: {prefix: string; env: NodeJS.ProcessEnv; knownHosts: KnownHosts; signal: AbortSignal},
-): Promise<string[]> {
-  const {prefix, env, knownHosts, signal} = options;
+export async function pinHostKey(host: Host, options: {prefix: string; resolved: ResolvedSsh; knownHosts: KnownHosts}): Promise<string[]> {
+  const {prefix, resolved, knownHosts} = options;
   const {fingerprint} = host.ssh;
   if (fingerprint === undefined) return [];
-  const resolved = await resolveSsh(host, env, signal);
   const {revoked} = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
   await writeFile(`${prefix}.pin`, script, {mode: 0o600});
   await writeFile(`${prefix}.revoked`, revoked.map((key) => `@revoked * ${readKeyType(key)} ${key.toString('base64')}\n`).join(''), {

@@ -2,6 +2,7 @@ import {type Config, NodeSSH} from 'node-ssh';
 import type {AnyAuthMethod, AuthHandlerMiddleware} from 'ssh2';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
+import {DroppedLogin, explainMethods} from './dropped-login.js';
 import {type HostKeyAlgorithm, hostKeyFamilies, judgeHostKey, orderAlgorithms} from './host-key.js';
 import {fingerprintOf, type KnownHosts, type KnownKeys, knownName} from './known-hosts.js';
 import type {Link} from './link.js';
@@ -45,6 +46,7 @@ type Attempt =
 async function logIn({host, resolved, known, identities, signal}: Login, algorithms: readonly HostKeyAlgorithm[]): Promise<Attempt> {
   let verdict: DroverError | undefined;
   let shown: Buffer | undefined;
+  let methods: readonly string[] = [];
   const config: Config = {
     host: resolved.hostname,
     port: resolved.port,
@@ -62,7 +64,9 @@ async function logIn({host, resolved, known, identities, signal}: Login, algorit
       verdict = judgeHostKey(host, knownName(resolved), key, known);
       return verdict === undefined;
     },
-    authHandler: offerInTurn(identities),
+    authHandler: offerInTurn(identities, (left) => {
+      methods = left;
+    }),
   };
   signal.throwIfAborted();
   const client = new NodeSSH();
@@ -80,29 +84,49 @@ async function logIn({host, resolved, known, identities, signal}: Login, algorit
     client.dispose();
     signal.throwIfAborted();
     if (verdict !== undefined) return {kind: 'failed', error: verdict, shown};
-    return {kind: 'failed', error: connectionError(host, resolved, error as Error & {level?: string; code?: string}), shown: undefined};
+    const failure = error as LoginFailure;
+    // A stranger's banner ends in the same words, but shows a key or does not close.
+    const dropped = shown === undefined && (failure.code === 'ECONNRESET' || /before handshake/.test(failure.message));
+    const where = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
+    return {
+      kind: 'failed',
+      error: dropped ? new DroppedLogin(host, where) : connectionError(host, where, failure, methods),
+      shown: undefined,
+    };
   } finally {
     signal.removeEventListener('abort', abort);
   }
   const {connection} = client;
   if (connection === null || shown === undefined)
-    return {kind: 'failed', error: connectionError(host, resolved, new Error('the connection closed at once')), shown: undefined};
+    return {kind: 'failed', error: new DroppedLogin(host, resolved.hostname), shown: undefined};
   return {kind: 'open', link: new SshLink(host, client, connection, fingerprintOf(shown))};
 }
 
-/** Each way to log in once, in order; a refused login is never tried again. */
-function offerInTurn(identities: readonly AnyAuthMethod[]): AuthHandlerMiddleware {
+/** Each way to log in once, in order; a refused login is never tried again. `hear` gets what the server still takes. */
+function offerInTurn(identities: readonly AnyAuthMethod[], hear: (methods: readonly string[]) => void): AuthHandlerMiddleware {
   const left = [...identities];
-  return (_methods, _partial, next) => {
+  return (methods, _partial, next) => {
+    hear(methods ?? []);
     next(left.shift() ?? (false as unknown as AnyAuthMethod));
   };
 }
 
-function connectionError(host: Host, resolved: ResolvedSsh, error: Error & {level?: string; code?: string}): DroverError {
-  const where = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
-  if (error.level === 'client-authentication') {
-    const fix = 'check the user and that its authorized_keys holds your key; keys tried come from the agent and the identity files';
-    return new DroverError({code: 'authentication', message: `${host.name}: ${where} refused the login`, host: host.name, fix});
+type LoginFailure = Error & {readonly level?: string; readonly code?: string};
+
+function connectionError(host: Host, where: string, error: LoginFailure, methods: readonly string[]): DroverError {
+  const tooMany = /Too many authentication failures/.test(error.message);
+  if (error.level === 'client-authentication' || tooMany) {
+    const wants = explainMethods(methods);
+    const fix = tooMany
+      ? 'name the key: ssh: {identity: …} in the inventory; each key of the agent counts as a try (MaxAuthTries)'
+      : 'check the user and that its authorized_keys holds your key; keys tried come from the agent and the identity files';
+    const message = `${host.name}: ${where} refused the login${tooMany ? ': too many keys were tried' : ''}`;
+    return new DroverError({
+      code: 'authentication',
+      host: host.name,
+      message: wants === undefined ? message : `${message}: ${wants.message}`,
+      fix: wants?.fix ?? fix,
+    });
   }
   const words: Record<string, string> = {
     ECONNREFUSED: 'connection refused',

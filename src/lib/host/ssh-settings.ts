@@ -18,6 +18,8 @@ export interface ResolvedSsh {
   readonly hostKeyAlias: string | undefined;
   /** `any`, `inet` or `inet6`. */
   readonly addressFamily: string;
+  /** The first host on the way there, as ssh_config names it. */
+  readonly proxyJump: string | undefined;
   /** Why the in-process client cannot serve this host; undefined when it can. */
   readonly needsOpenssh: string | undefined;
 }
@@ -79,6 +81,7 @@ export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: Abo
     knownHostsFiles: [...splitFiles(one('userknownhostsfile')), ...splitFiles(one('globalknownhostsfile'))].map(expand),
     hostKeyAlias: one('hostkeyalias'),
     addressFamily: one('addressfamily') ?? 'any',
+    proxyJump: one('proxyjump')?.split(',')[0],
     needsOpenssh: whyOpenssh(values),
   };
 }
@@ -135,6 +138,7 @@ function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
     knownHostsFiles: ssh.knownHosts === undefined ? [path.join(home, '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts'] : [ssh.knownHosts],
     hostKeyAlias: undefined,
     addressFamily: 'any',
+    proxyJump: undefined,
     needsOpenssh: undefined,
   };
 }

@@ -1,0 +1,54 @@
+import {afterEach, beforeEach, describe, expect, it} from 'vitest';
+import type {App} from '../../src/lib/inventory/app.js';
+import {makeApp, SiteFleet} from './site-fleet.js';
+
+/** A service manager in a few lines: `served` is what the process that it started serves. */
+const reloads = 'cp name ../../served';
+const servesRelease = {
+  kind: 'run',
+  command: 'cmp -s name ../../served',
+  timeoutMs: 5000,
+  intervalMs: 50,
+  rise: 1,
+  deadlineMs: 400,
+} as const;
+const {roll} = makeApp();
+
+describe('V11: a service that does not come up', {timeout: 60_000}, () => {
+  let fleet: SiteFleet;
+  let good: string;
+  let next: string;
+  beforeEach(async () => {
+    fleet = await SiteFleet.make(2);
+    good = await fleet.release('good');
+    expect((await fleet.deploy({run: 'run-1'}, good, {app: makeApp({restart: reloads, health: [servesRelease]})})).exit).toBe(0);
+    next = await fleet.release('next');
+  });
+  afterEach(() => fleet.remove());
+
+  it.each<[name: string, app: Partial<App>, said: RegExp]>([
+    [
+      'fails to start',
+      {restart: `grep -q next name && { echo "Unit failed"; exit 1; }; ${reloads}`},
+      /restart hook ended with status 1: Unit failed/,
+    ],
+    ['ignores its reload', {restart: `grep -q next name || ${reloads}`}, /web[12]: /],
+    ['stays in activating', {restart: `${reloads}; ! grep -q next name || rm ../../served`}, /web[12]: /],
+    [
+      'crashes some time after it was healthy',
+      // The first look is good; whoever looks again after the soak finds it gone.
+      {restart: `${reloads}; ! grep -q next name || (sleep 2; rm -f ../../served) >/dev/null 2>&1 &`, roll: {...roll, soakMs: 4000}},
+      /web[12]: /,
+    ],
+  ])('that %s is seen by the gate, and every host goes back', async (_name, more, said) => {
+    const why: string[] = [];
+    const hear = (happening: {kind: string; outcome?: string; detail?: string; why?: string}): void => {
+      if (happening.kind === 'step-ended' && happening.outcome === 'failed') why.push(happening.detail ?? '');
+      if (happening.kind === 'host-ended') why.push(happening.why ?? '');
+    };
+    const end = await fleet.deploy({run: 'run-2', hear}, next, {app: makeApp({health: [servesRelease], ...more})});
+    expect([end.outcome, end.exit]).toEqual(['rolled-back', 7]);
+    expect(await fleet.live()).toEqual([good, good]);
+    expect(why.join('\n')).toMatch(said);
+  });
+});
