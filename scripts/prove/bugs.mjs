@@ -170,7 +170,7 @@ const ofRuns = [
     file: 'src/lib/host/host-state.ts',
     find: 'const pinned = new Set(state.pins.map(({release}) => release));',
     replace: 'const pinned = new Set<string>();',
-    by: {tests: 'test/host/verb-pins.test.ts', names: 'I8: are nothing that a rollback leads to'},
+    by: {tests: 'test/host/host-state.test.ts', names: 'I8: passes a release by'},
   },
   {
     name: 'hosts switch in rotation',
