@@ -56,10 +56,17 @@ function countTests(files) {
 
 async function runVitest(reportFile, args) {
   const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
-  const status = await runProgram(process.execPath, [vitest, 'run', ...reporters, ...args], {cwd: root});
+  const unhandledFile = `${reportFile}.unhandled`;
+  const unhandledReporter = path.join(root, 'scripts', 'unhandled-reporter.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, `--reporter=${unhandledReporter}`];
+  const env = {...process.env, UNHANDLED_FILE: unhandledFile};
+  const status = await runProgram(process.execPath, [vitest, 'run', ...reporters, ...args], {cwd: root, env});
   try {
-    return {status, files: JSON.parse(readFileSync(reportFile, 'utf8')).testResults};
+    return {
+      status,
+      files: JSON.parse(readFileSync(reportFile, 'utf8')).testResults,
+      unhandled: Number(readFileSync(unhandledFile, 'utf8')),
+    };
   } catch (error) {
     throw new SetupError(`vitest ended with status ${status} and left no report: ${error.message}`);
   }
@@ -79,7 +86,8 @@ async function runTests(folder) {
   const projects = await prepareRig(args);
   const first = await runVitest(path.join(folder, 'report.json'), [...projects, ...args]);
   const failed = first.files.filter(hasFailed);
-  if (failed.length === 0 || failed.length > mostSecondTries) return {status: first.status, ...countTests(first.files)};
+  if (failed.length === 0 || failed.length > mostSecondTries || first.unhandled > 0)
+    return {status: first.status, ...countTests(first.files)};
   const again = failed.map((file) => path.relative(root, file.name));
   process.stderr.write(`failed, and tried once more alone:\n${nameFailed(failed).join('\n')}\n`);
   const second = await runVitest(path.join(folder, 'second.json'), [...projects, '--no-file-parallelism', ...again]);

@@ -11,7 +11,7 @@ export default class Run extends BaseCommand {
 ever run twice. Output is kept up to --max-output bytes a host. Standard input of the command is empty, or what --stdin gives it.
 SIGUSR1 (kill -USR1) shows who is pending, and for how long.
 
-Exit status: 0 the command succeeded everywhere; 6 no host was reached; 8 it failed somewhere.`;
+Exit status: 0 the command succeeded everywhere; 3 it did, but --out-dir could not be written; 4 refused before it began; 6 no host was reached; 8 it failed somewhere.`;
   static override examples = [
     'drover run --all -- uptime',
     'drover run --silo eu --timeout 10s -- "df -h / | tail -1"',

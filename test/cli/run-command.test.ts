@@ -66,6 +66,13 @@ describe('drover run', {timeout: 120_000}, () => {
     expect(picked.stdout).toBe('--- web1 (1)\none\n');
   });
 
+  it('tells what a command printed though the folder for it is gone', async () => {
+    const lost = await drover(['--hosts', 'web1', '--out-dir', 'gone', '--', `rm -r '${dir}/gone'; echo done`]);
+    expect(lost.status).toBe(3);
+    expect(lost.stdout).toBe('--- web1 (1)\ndone\n');
+    expect(lost.stderr).toContain('error[invalid-file]: --out-dir gone: 1 of 1 files could not be written: ENOENT');
+  });
+
   it('XI22 asks when the inventory has lost more than half of its hosts', async () => {
     await drover(['--hosts', 'web1', '--', 'true']);
     const whole = await readFile(path.join(dir, 'inventory.yml'), 'utf8');

@@ -98,6 +98,8 @@ describe('findRunningKeyword()', () => {
     ['"ProxyCommand" x', 'ProxyCommand'],
     ['Host a\rProxyCommand x', 'ProxyCommand'],
     ['ProxyJump $(x)@b', 'ProxyJump'],
+    [`HostName "x'$(id)'"`, 'HostName'],
+    ['hostname=%h.example.com', undefined],
     ['Match host a EXEC="x"', 'Match exec'],
     ['Include more', 'Include'],
     ['SendEnv *', 'SendEnv'],

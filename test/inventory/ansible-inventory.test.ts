@@ -105,6 +105,19 @@ describe('an inventory of Ansible', () => {
     expect(hosts.map(({name}) => name)).toEqual(['web1', 'web2', 'lb1', '10']);
   });
 
+  it('is not refused for what nobody reads, and takes no name for a property', async () => {
+    const text = 'all:\n  vars: {mode: 0644, <<: x}\n  hosts:\n    web1:\n';
+    expect(await brief('unread.yml', text)).toEqual(['web1 default ungrouped - - -']);
+    const hostvars = {gone1: {}, constructor: {ansible_host: '10.0.0.1'}};
+    const refused = await folder.linesOf(
+      loadInventory(await folder.write('proto.json', JSON.stringify({_meta: {hostvars}, web: {hosts: ['web1', 'constructor']}})), {signal}),
+    );
+    expect(refused).toEqual([expect.stringContaining('key "constructor" is not allowed (proto.json:1:')]);
+    expect(await brief('gone.json', JSON.stringify({_meta: {hostvars: {gone1: {}}}, web: {hosts: ['web1']}}))).toEqual([
+      'web1 default web - - -',
+    ]);
+  });
+
   it('lets the group that is farthest from all have the last word, and the host after it', async () => {
     const text = `[a]\nh1\nh2 silo=own\n[b:children]\na\n[c]\nh1\n[a:vars]\nsilo=deep\n[b:vars]\nsilo=shallow\n[c:vars]\nsilo=middle\n[all:vars]\nsilo=all\n`;
     expect(await brief('order', text)).toEqual(['h1 deep b+c+a - - -', 'h2 own b+a - - -']);

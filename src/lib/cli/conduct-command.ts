@@ -41,7 +41,8 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
     for (const line of printableLines(result.output)) process.stdout.write(`${result.host}: ${line}\n`);
     if (result.failure !== undefined) process.stdout.write(`${result.host}: [${printableLines(result.failure).join(' ')}]\n`);
   };
-  return conductRun({
+  let lost: string | undefined;
+  const answer = await conductRun({
     command: 'run',
     project: {file: flags.config, inventory: inventory.file, apps: new Map(), store: '', events: []},
     inventory,
@@ -56,11 +57,14 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
         ...(flags.canary === undefined ? {} : {canary: flags.canary}),
         ...(flags.budget === undefined ? {} : {budget: flags.budget}),
       });
-      await outputs?.written();
       results.push(...all);
+      lost = await outputs?.written();
       return end;
     },
     render: () => (flags.labels ? '' : renderOutputs(results, inspectTerminal(env))),
     json: () => ({schemaVersion: 1, command: flags.script ?? command, hosts: results}),
   });
+  if (lost === undefined) return answer;
+  process.stderr.write(`error[invalid-file]: ${lost}; the commands ran, and this is what they printed\n`);
+  return answer.exit === 0 ? {...answer, exit: 3} : answer;
 }

@@ -91,6 +91,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   if (recorded && flags['inventory-changed'] !== true) await refuseShrunken(inventory, stateDir);
   const run = createRunId({now: Date.now, random: Math.random});
   const model = createModelSink();
+  if (recorded) await rememberSize(inventory, stateDir);
   const interrupt = listenForInterrupt(
     (line) => process.stderr.write(`\n${line}\n`),
     () => describePending(model.model, Date.now()),
@@ -114,7 +115,6 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     random: Math.random,
     ...ndjson,
   });
-  if (recorded) await rememberSize(inventory, stateDir);
   const real = createLinkOpener({env, runtimeDirectory: runtimeDirectory(env)});
   const links = dry ? createPrintingOpener(real, (line) => process.stdout.write(`${printable(line)}\n`)) : real;
   const world: World = {

@@ -18,7 +18,11 @@ export async function readHostsOfRun(text: string, env: NodeJS.ProcessEnv): Prom
   }
   const stateDir = stateDirectory(env);
   const run = await resolveRun(stateDir, words);
-  const {hosts} = foldEvents((await readRun(stateDir, run)).events);
+  const {hosts, selected} = foldEvents((await readRun(stateDir, run)).events);
+  if (which !== 'done' && selected > hosts.size) {
+    const message = `the record of run ${run} ends before all of its ${selected} hosts were begun, and does not name the others`;
+    throw new DroverError({code: 'selection', message, fix: 'name the hosts with --hosts'});
+  }
   const wanted = [...hosts.values()].filter((host) => which === undefined || fine.has(judgeHost(host).outcome) === (which === 'done'));
   if (wanted.length > 0) return wanted.map(({host}) => host);
   const message = `run ${run} has no ${which === undefined ? 'hosts' : `host that is ${which}`}`;

@@ -5,6 +5,7 @@ import {DroverError} from '../errors/drover-error.js';
 import {makeFolders} from '../events/make-folders.js';
 import type {Inventory} from '../inventory/host.js';
 import {formatCount} from '../report/quantity.js';
+import {readErrorCode} from '../snapshot/error-code.js';
 
 /** An inventory of fewer hosts than this may become what it likes. */
 const smallFleet = 4;
@@ -35,8 +36,13 @@ export async function refuseShrunken(inventory: Inventory, stateDir: string): Pr
 export async function rememberSize(inventory: Inventory, stateDir: string): Promise<void> {
   const file = locate(inventory, stateDir);
   if ((await readSize(file)) === inventory.hosts.length) return;
-  await makeFolders(path.dirname(file));
   const fresh = `${file}.${process.pid}`;
-  await writeFile(fresh, `${inventory.hosts.length} ${inventory.file}\n`, {mode: 0o600});
-  await rename(fresh, file);
+  try {
+    await makeFolders(path.dirname(file));
+    await writeFile(fresh, `${inventory.hosts.length} ${inventory.file}\n`, {mode: 0o600});
+    await rename(fresh, file);
+  } catch (error) {
+    const message = `${path.dirname(file)} cannot be written (${readErrorCode(error) ?? String(error)})`;
+    throw new DroverError({code: 'refused', message, fix: 'make it writable, or free space there'});
+  }
 }

@@ -27,7 +27,8 @@ export function findRunningKeyword(text: string): string | undefined {
     const word = keyword.toLowerCase();
     if (!harmless.has(word)) return keyword;
     if (word === 'match' && /exec/i.test(value)) return 'Match exec';
-    // An old ssh builds a command of shell from it.
+    // ssh builds commands of shell from these.
+    if (word === 'hostname' && !/^"?[\w.:%-]*"?$/.test(value.trim())) return keyword;
     if (word === 'proxyjump' && !/^[\w.@:,[\]-]*$/.test(value)) return keyword;
   }
   return undefined;

@@ -1,6 +1,7 @@
 import {mkdir, readdir, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
+import {describeError} from '../operations/on-host.js';
 import type {CommandResult} from '../operations/run-command.js';
 
 /** Where `--out-dir` puts each host's output: HOST.out, and HOST.failed with the reason where it did not end well. */
@@ -32,16 +33,13 @@ export class OutputFolder {
     if (failure !== undefined) this.#write(`${host}.failed`, `${failure}\n`);
   }
 
-  /** All that was added is there. Throws `refused` where something could not be written. */
-  async written(): Promise<void> {
-    for (const write of await Promise.allSettled(this.#writes)) {
-      if (write.status === 'rejected')
-        throw new DroverError({
-          code: 'refused',
-          message: `--out-dir ${this.folder}: ${write.reason}`,
-          fix: 'the commands ran; free space there',
-        });
-    }
+  /** Waits until all that was added is there; says what could not be written. */
+  async written(): Promise<string | undefined> {
+    const writes = await Promise.allSettled(this.#writes);
+    const lost = writes.filter((write) => write.status === 'rejected');
+    const [first] = lost;
+    if (first === undefined) return undefined;
+    return `--out-dir ${this.folder}: ${lost.length} of ${writes.length} files could not be written: ${describeError(first.reason)}`;
   }
 
   #write(name: string, text: string): void {

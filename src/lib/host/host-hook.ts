@@ -1,3 +1,4 @@
+import {Readable} from 'node:stream';
 import type {Fence} from './fence.js';
 import type {Link} from './link.js';
 import {callVerb} from './verb-call.js';
@@ -45,7 +46,8 @@ export async function runHookOn(
       ...(sudo === true ? {kind: 'sudo'} : {}),
       ...(hasParts ? {bytes: line.length, offset: line.length + (script?.length ?? 0)} : {}),
     },
-    payload: Buffer.concat([line, script ?? Buffer.alloc(0), input ?? Buffer.alloc(0)]),
+    // Many hosts share what is sent to each.
+    payload: hasParts ? Readable.from([line, script, input].filter((part) => part !== undefined && part.length > 0)) : line,
     signal,
     idleTimeoutMs: (seconds + 15) * 1000,
     totalTimeoutMs: (seconds + 15) * 1000,

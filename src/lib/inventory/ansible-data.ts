@@ -26,7 +26,8 @@ export function readAnsibleData(root: SourceNode): ReadAnsible {
   for (const {key, keyOffset, value} of entriesOf(root)) if (key !== '_meta') readGroup(fleet, key, keyOffset, value);
   const meta = entriesOf(root).find(({key}) => key === '_meta')?.value;
   const hostvars = entriesOf(meta).find(({key}) => key === 'hostvars')?.value;
-  for (const {key, keyOffset, value} of entriesOf(hostvars)) {
+  // Of hosts that no group has, Ansible knows nothing but these variables, and leaves them out.
+  for (const {key, keyOffset, value} of entriesOf(hostvars).filter(({key}) => fleet.hasHost(key))) {
     const {variables} = fleet.host(key, keyOffset);
     for (const variable of entriesOf(value)) variables.set(variable.key, variable.value);
   }

@@ -45,6 +45,10 @@ export class AnsibleFleetBuilder {
     return group;
   }
 
+  hasHost(name: string): boolean {
+    return this.#hosts.has(name);
+  }
+
   /** The host itself; `group` is one that it belongs to. */
   host(name: string, offset: number, group?: string): {readonly variables: Map<string, SourceNode>} {
     const host = this.#hosts.get(name) ?? {offset, variables: new Map<string, SourceNode>()};

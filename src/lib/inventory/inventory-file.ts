@@ -93,7 +93,7 @@ function buildSettings(host: HostInput, defaults: ReachInput, resolve: (text: st
 
 function buildHosts(source: Source, input: InventoryInput, resolve: (text: string) => string): Host[] {
   return source.keysAt(['hosts']).flatMap((key) => {
-    const settings = input.hosts[key] ?? {};
+    const settings = (Object.hasOwn(input.hosts, key) ? input.hosts[key] : undefined) ?? {};
     const ssh = buildSettings(settings, input.ssh ?? {}, resolve);
     const silo = settings.silo ?? ('default' as SiloName);
     const {relay_address: relayAddress} = settings;
@@ -109,9 +109,15 @@ function buildHosts(source: Source, input: InventoryInput, resolve: (text: strin
 
 async function findUnusableIdentities(source: Source, input: InventoryInput, resolve: (text: string) => string): Promise<Problem[]> {
   const places = [['ssh'], ...source.keysAt(['hosts']).map((key) => ['hosts', key])].map((place) => [...place, 'identity']);
+  const inspected = new Map<string, ReturnType<typeof inspectIdentity>>();
+  const inspect = (file: string): ReturnType<typeof inspectIdentity> => {
+    const known = inspected.get(file) ?? inspectIdentity(file);
+    inspected.set(file, known);
+    return known;
+  };
   const findings = places.map(async (place): Promise<Problem[]> => {
     const text = place[0] === 'ssh' ? input.ssh?.identity : input.hosts[place[1] ?? '']?.identity;
-    const finding = text === undefined ? undefined : await inspectIdentity(resolve(text));
+    const finding = text === undefined ? undefined : await inspect(resolve(text));
     return finding ? [source.problem('value', place, `identity ${text} ${finding.message}`, finding.fix)] : [];
   });
   return (await Promise.all(findings)).flat();

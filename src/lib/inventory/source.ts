@@ -112,7 +112,8 @@ export function readSource(
   const isBlank = text.trim() === '';
   const {root: written, faults} = isBlank ? {root: undefined, faults: []} : read(text);
   const {root, faults: unfit} = written !== undefined && reshape !== undefined ? reshape(written) : {root: written, faults: []};
-  const allFaults = [...faults, ...(written ? checkNode(written, locate) : []), ...unfit];
+  // Of what got another shape, what nobody reads may be as it likes.
+  const allFaults = [...faults, ...(root ? checkNode(root, locate) : []), ...unfit];
   const problems = allFaults.map(({offset, message, fix}) => makeProblem(offset, message, fix));
   if (root && !(root.kind === 'scalar' && root.value === null)) return makeSource(root, problems, makeProblem);
   throwProblems(problems);

@@ -55,6 +55,7 @@ export async function runCommand(world: World, options: CommandOptions): Promise
   });
   const results: CommandResult[] = [];
   const enough = new AbortController();
+  let failures = 0;
   const begin = async (some: readonly Host[]): Promise<void> => {
     await fanOut(some, (host) => runOn(world, host, options), {
       concurrency: world.concurrency,
@@ -66,7 +67,8 @@ export async function runCommand(world: World, options: CommandOptions): Promise
         const result = readOutcome(outcome, enough.signal);
         results.push(result);
         onResult(result);
-        if (results.filter(hasFailed).length > budget) enough.abort('the budget is spent');
+        if (hasFailed(result)) failures += 1;
+        if (failures > budget) enough.abort('the budget is spent');
         await world.emit({
           kind: 'host-ended',
           host: result.host,
@@ -77,7 +79,7 @@ export async function runCommand(world: World, options: CommandOptions): Promise
     });
   };
   await begin(hosts.slice(0, canary));
-  if (results.some(hasFailed)) enough.abort('the first hosts failed');
+  if (failures > 0) enough.abort('the first hosts failed');
   await begin(hosts.slice(canary));
   const order = new Map(hosts.map((host, index) => [host.name as string, index]));
   results.sort((a, b) => (order.get(a.host) ?? 0) - (order.get(b.host) ?? 0));
