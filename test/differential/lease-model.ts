@@ -71,6 +71,11 @@ export const leaseVerbs = {
       if (folder?.plan === undefined || folder.ended) return done();
       record(state, input, 'ended', detail);
       yield;
+      const plan = folder.token === undefined ? undefined : state.plans[folder.token];
+      const leased = state.journal.findLast((line) => line.split(' ').slice(1, 3).join(' ') === `${run} leased`)?.split(' ')[0];
+      const isLast = leased === String(state.epoch);
+      if (detail === 'refused' && isLast && plan?.run === run && lastDetail(state, run, 'intent') === undefined) plan.again = state.epoch;
+      yield;
       folder.ended = true;
       return done();
     }

@@ -21,7 +21,7 @@ function killKeeper(root: string): number {
   return keepers.length;
 }
 
-describe.each(shells)('a once task under $name', {timeout: 60_000}, (shell: Shell) => {
+describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: Shell) => {
   let site: Site;
   let old: string;
   let next: string;

@@ -23,7 +23,7 @@ describe.each(shells)('pausing a worker under $name', (shell: Shell) => {
 });
 
 // It always runs under /bin/sh, whatever runs the verbs.
-describe('the keeper of a paused worker', {timeout: 60_000}, () => {
+describe('the keeper of a paused worker', {timeout: 120_000}, () => {
   const use = async () => {
     const site = await Site.make();
     const a = await site.stage({name: 'a'});
@@ -62,9 +62,10 @@ describe('the keeper of a paused worker', {timeout: 60_000}, () => {
   it.concurrent("lets the dead-man's switch and its restart hook go first", async ({expect}) => {
     const {site, a, resume, readMark, readPaused} = await use();
     const b = await site.stage({name: 'b'});
-    const fence = await site.lease('run-2', a, b, {ttl: 0});
+    const fence = await site.lease('run-2', a, b);
     await site.app.notePause(fence, resume, 600);
     await site.app.switchTo(fence, {from: a, to: b, confirmSeconds: 1, restart: `echo restarted >>${site.root}/out/mark`});
+    await site.app.endLease({run: 'run-2', epoch: fence.epoch, owner: 'ben', reason: 'gone', takeover: true});
     await until(async () => (await readPaused()) === undefined);
     expect(await readMark()).toBe('restarted\nshop run-2 0022 a\n');
     await site.remove();

@@ -28,7 +28,7 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
 
 const loginShells: readonly Shell[] = shells.filter((shell) => shell.uid === undefined);
 
-describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name', {timeout: 60_000}, (shell) => {
+describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name', {timeout: 120_000}, (shell) => {
   let relay: Site;
   let peer: Site;
   let id: SnapshotId;

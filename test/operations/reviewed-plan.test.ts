@@ -22,7 +22,7 @@ const canary = makeApp({
   },
 });
 
-describe('the plan file of a rollback', {timeout: 60_000}, () => {
+describe('the plan file of a rollback', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let ids: readonly string[];
   const patient = makeApp({roll: {...makeApp().roll, budget: 1}});
@@ -75,7 +75,7 @@ describe('the fleet that a plan file is for', () => {
   });
 });
 
-describe('a plan file on its hosts', {timeout: 60_000}, () => {
+describe('a plan file on its hosts', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let first: string;
   let next: string;

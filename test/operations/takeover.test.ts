@@ -3,7 +3,7 @@ import type {Happening} from '../../src/lib/events/event.js';
 import type {Fence} from '../../src/lib/host/fence.js';
 import {SiteFleet} from './site-fleet.js';
 
-describe('a rollback that takes over from a run that is alive', {timeout: 60_000}, () => {
+describe('a rollback that takes over from a run that is alive', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let ids: readonly string[];
   let fence: Fence;

@@ -15,7 +15,7 @@ const app = makeApp({
   },
 });
 
-describe('a rollback after a controller that died', {timeout: 60_000}, () => {
+describe('a rollback after a controller that died', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let [one, two]: string[] = [];
   beforeEach(async () => {

@@ -128,9 +128,11 @@ async function rollbackOnce(
   await verifyTargets(world, app, moving);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const rotation = await balancer.read(hosts, world.signal);
-  for (const {host, target} of reviewed === undefined ? targets : []) {
+  for (const {host, target} of targets) {
     const state = fleet.states.get(host.name);
-    if (target.kind === 'unchanged' && state !== undefined && isHalfWay(state, rotation, host.name))
+    if (target.kind !== 'unchanged' || state === undefined) continue;
+    // A reviewed plan names those that it goes through once more.
+    if (reviewed === undefined ? isHalfWay(state, rotation, host.name) : findPlanned(reviewed, host.name) !== undefined)
       moving.push({host, to: state.live ?? '', from: state.live});
   }
   const serving = new Set(rotation.filter((each) => each.state === 'in').map((each) => each.host.name));

@@ -12,6 +12,7 @@ import {isChanged} from '../rollout/host-stage.js';
 import type {RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {carryOut, type RolloutResult} from './carry-out.js';
+import {nameCause} from './lease-host.js';
 import {describeError, runStep, useHost} from './on-host.js';
 import {boundRollout, hostsOfApp} from './plan-rollout.js';
 import {digestPlan, renderPlan} from './plan-text.js';
@@ -148,7 +149,7 @@ async function closeRun(
     const lease = others.get(host.name);
     // Whoever began the run is dead, or is to hear that it is over.
     if (lease?.run === plan.run)
-      await on.endLease({run: plan.run, epoch: lease.epoch, owner: world.operator, reason: plan.reason, takeover: true});
+      await on.endLease({run: plan.run, epoch: lease.epoch, owner: world.operator, reason: nameCause(plan.reason), takeover: true});
     await on.closeRun(plan.run, result.outcome);
   };
   await fanOut(left, (host) => useHost(world, host, app, (on) => close(on, host)), {

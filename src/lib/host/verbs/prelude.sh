@@ -11,7 +11,7 @@ umask 077
 tab=$(printf '\t')
 
 root='' app='' run='' epoch='' owner='' reason='' ttl='' id='' base='' from='' to='' part='' digest='' bytes='' need=''
-files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' previous='' cwd='' max='' encoding='' archive=''
+files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' cwd='' max='' encoding='' archive=''
 instant='' late='' expect='' wait=''
 token='' port='' address='' user='' rate=''
 IFS= read -r nonce
@@ -23,7 +23,7 @@ while IFS= read -r line && [ -n "$line" ]; do
     to=*) to=$value ;; part=*) part=$value ;; digest=*) digest=$value ;; bytes=*) bytes=$value ;; need=*) need=$value ;;
     files=*) files=$value ;; offset=*) offset=$value ;; seconds=*) seconds=$value ;; keep=*) keep=$value ;;
     protect=*) protect=$value ;; event=*) event=$value ;; detail=*) detail=$value ;; kind=*) kind=$value ;;
-    path=*) path=$value ;; previous=*) previous=$value ;; cwd=*) cwd=$value ;; max=*) max=$value ;;
+    path=*) path=$value ;; cwd=*) cwd=$value ;; max=*) max=$value ;;
     encoding=*) encoding=$value ;; archive=*) archive=$value ;;
     instant=*) instant=$value ;; late=*) late=$value ;; expect=*) expect=$value ;; wait=*) wait=$value ;;
     token=*) token=$value ;; port=*) port=$value ;; address=*) address=$value ;; user=*) user=$value ;;

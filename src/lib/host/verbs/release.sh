@@ -14,11 +14,11 @@ if [ -z "$epoch" ]; then
   [ "$lease_run" != "$run" ] || fail 11 'the run holds the lease of this host'
   [ -f "$state/runs/$run/plan" ] && [ ! -f "$state/runs/$run/ended" ] || exit 0
   record ended "$detail"
-  true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
-  # It was leased last by this run, then, and was not touched.
+  # It was leased last by this run, then, and was not touched. Before the run is closed, as below.
   read_epoch
   [ "$detail" != refused ] || [ "$current_epoch" != "$(awk -v run="$run" '$3 == run && $4 == "leased" {last = $2} END {print last}' "$state/journal")" ] ||
     give_plan_back
+  true >"$state/runs/$run/ended" || fail 18 "cannot write below $state/runs"
   exit 0
 fi
 if is_holder; then
