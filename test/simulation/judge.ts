@@ -183,6 +183,12 @@ export class Judge {
         this.rule(!this.fleet.out.has(host.name), `I5: ${who} ends with 0, and ${host.name} is out of rotation`);
       }
     }
+    // Of more than one that died before, each may have begun from another mixture.
+    const died = this.schedule.actors.slice(0, -1).flatMap(({faults}) => faults.map(({kind}) => kind));
+    if (exit === 0 && who.endsWith('rollback') && this.schedule.actors.length === 2 && died.every((kind) => kind.startsWith('kill'))) {
+      const served = [...new Set(hosts.map(({running}) => short(running ?? '')))];
+      this.rule(served.length === 1, `I8: ${who} ends with 0 and leaves ${served.join(' and ')} side by side`);
+    }
     if ((exit !== 0 && exit !== 7) || hasWarned) return;
     for (const host of hosts)
       this.rule(host.leaseLeft() === 0 || this.late.has(host.name), `I3: ${who} ends with ${exit} and leaves a lease on ${host.name}`);

@@ -47,6 +47,19 @@ describe('the simulator', {timeout: 600_000}, () => {
     expect(status, said).toBe(0);
   });
 
+  it('A2: a rollback leads back no host that the deploy died too early to leave its plan on', async () => {
+    const world = {
+      ...{seed: 1, silos: [2], floor: 1, budget: 0, soakMs: 0, confirmMs: 300_000, isDrained: true, badOn: []},
+      actors: [
+        {command: 'deploy', startMs: 0, faults: [{nth: 7, kind: 'kill-before'}]},
+        {command: 'rollback', startMs: 0, faults: [], isAfter: true, waitLeaseMs: 300_000},
+      ],
+    };
+    const {status, said} = await prove('simulate', '--schedule', JSON.stringify(world));
+    expect(said).toContain("ben's rollback ends: 0 converged");
+    expect(status, said).toBe(0);
+  });
+
   it('plays the same world for the same seed, one line per event', async () => {
     const [one, other] = await Promise.all([prove('simulate', '--seed', '7'), prove('simulate', '--seed', '7')]);
     expect(one).toEqual(other);

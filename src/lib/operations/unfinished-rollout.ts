@@ -17,26 +17,31 @@ export interface RecordedRelease {
 
 /**
  * Where a plain rollback leads on hosts with a rollout that did not end: to what each served before an unfinished deploy, and to where an
- * unfinished rollback was to lead. So hosts that the dead run had reached and hosts that it had not agree. A host without such a run, or whose
- * recorded release is not proven or not there, is left out: its own journal decides. A kept plan that cannot be read is told, and the same run's
- * plan from another host counts.
+ * unfinished rollback was to lead. So hosts that the dead run had reached and hosts that it had not agree, also those that it died too early to
+ * leave its plan on. A host without such a run, or whose recorded release is not proven or not there, is left out: its own journal decides, and
+ * so it does where the plan cannot be read, with a warning.
  */
 export async function findRecorded(world: World, app: App, fleet: FleetReport): Promise<ReadonlyMap<string, RecordedRelease>> {
-  const plans = new Map<string, StoredPlan>();
+  const plans = new Map<string, StoredPlan | undefined>();
   const recorded = new Map<string, RecordedRelease>();
+  const held = new Set<string>();
   for (const [name, state] of fleet.states) {
     const host = world.inventory.hosts.find((each) => each.name === name);
     if (host === undefined) continue;
     for (const run of [...state.openRuns].sort().reverse()) {
       const plan = plans.get(run) ?? (await readKept(world, app, host, run));
-      if (plan === undefined) continue;
       plans.set(run, plan);
-      if (plan.command === 'push') continue;
+      if (plan === undefined || plan.command === 'push') continue;
+      held.add(name);
       const planned = plan.hosts.find((each) => each.name === name);
       const release = plan.command === 'deploy' ? planned?.from : planned?.to;
       if (release !== undefined && provenReleases(state).includes(release)) recorded.set(name, {run, release});
       break;
     }
+  }
+  for (const [name, state] of fleet.states) {
+    const unreached = held.has(name) ? undefined : findUnreached(name, state, [...plans.values()]);
+    if (unreached !== undefined) recorded.set(name, unreached);
   }
   return recorded;
 }
@@ -47,9 +52,24 @@ async function readKept(world: World, app: App, host: Host, run: string): Promis
     return parsePlan(await useHost(world, host, app, (on) => on.readPlan(run)), host.name);
   } catch (error) {
     if (!(error instanceof DroverError) || world.signal.aborted) throw error;
-    await world.emit({kind: 'warning', host: host.name, message: `${error.message}; the host's own journal decides`});
+    await world.emit({kind: 'warning', host: host.name, message: `${error.message}: what this host's own journal says counts`});
     return undefined;
   }
+}
+
+/** What a run leaves on a host that it reaches. */
+const moves = new Set(['leased', 'intent', 'confirmed', 'reverted', 'ended']);
+
+/** The newest deploy that was to move this host, never left a word on it, and finds it as it was. */
+function findUnreached(name: string, state: HostState, plans: readonly (StoredPlan | undefined)[]): RecordedRelease | undefined {
+  const newest = plans
+    .flatMap((plan) => (plan?.command === 'deploy' ? [plan] : []))
+    .sort((one, other) => (one.run < other.run ? 1 : -1))
+    .find((plan) => plan.hosts.some((each) => each.name === name));
+  const from = newest?.hosts.find((each) => each.name === name)?.from;
+  if (newest === undefined || from === undefined || state.live !== from || !provenReleases(state).includes(from)) return undefined;
+  const isLater = state.journal.some(({run, event}) => run >= newest.run && moves.has(event));
+  return isLater ? undefined : {run: newest.run, release: from};
 }
 
 /** Whether a host that serves its release already was left half way: out of rotation, or not confirmed. It goes through all steps once more. */
