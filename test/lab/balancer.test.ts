@@ -170,7 +170,7 @@ describe('the balancer of the lab', () => {
   });
 
   it('loses no request while every server is drained, restarted and readmitted under traffic', async () => {
-    const traffic = startTraffic({url, paths: ['/', '/x'], ratePerSecond: 300, signal: AbortSignal.timeout(20_000)});
+    const traffic = startTraffic({url, paths: ['/', '/x'], ratePerSecond: 100, signal: AbortSignal.timeout(90_000)});
     for (const [index, name] of ['web1', 'web2', 'web3'].entries()) {
       await admin(`set server web/${name} state drain`);
       await waitUntil(
