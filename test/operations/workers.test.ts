@@ -139,4 +139,36 @@ describe('workers', {timeout: 120_000}, () => {
       await nsqd.stop();
     }
   });
+
+  it('of an NSQ channel that come back in the same moment leave it open', async () => {
+    await start(3);
+    const nsqd = await NsqDouble.start();
+    try {
+      const channel = {paused: false, inFlight: 0};
+      nsqd.channels.set('thumbs/workers', channel);
+      const intake = {kind: 'nsq', topic: 'thumbs', channel: 'workers', nsqd: [nsqd.origin], lookupd: []} as const;
+      const plain = appWith({intake});
+      const app: App = {...plain, restart: 'true', roll: {...plain.roll, floor: {kind: 'percent', percent: 0}}};
+      await fleet.deploy({run: 'run-1'}, await fleet.release('one'), {app});
+      let missing = fleet.hosts.length;
+      let open = (): void => undefined;
+      const gate = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      const said = warnings();
+      const hear = async (happening: Happening): Promise<void> => {
+        said.hear(happening);
+        if (happening.kind !== 'step-started' || happening.step !== 'admit') return;
+        if (--missing === 0) open();
+        await gate;
+      };
+      expect((await fleet.deploy({run: 'run-2', hear}, await fleet.release('two'), {app})).exit).toBe(0);
+      expect(said.said.filter((words) => words.includes('paused'))).toEqual([]);
+      expect(channel.paused).toBe(false);
+      expect(nsqd.orders.at(-1)).toBe('unpause');
+      for (const {name} of fleet.hosts) expect((await fleet.state(name)).pausedBy).toBeUndefined();
+    } finally {
+      await nsqd.stop();
+    }
+  });
 });

@@ -12,6 +12,7 @@ import type {Balancer} from '../traffic/balancer.js';
 import {Appointments, openLeadMs} from './appointments.js';
 import {carryStep, probeRelease} from './carry-step.js';
 import {carryTask} from './carry-task.js';
+import {ChannelHolds} from './channel-holds.js';
 import type {Crew} from './crew.js';
 import {keepLeases} from './heartbeat.js';
 import {leaseHost, nameCause, pinHost, releaseHost} from './lease-host.js';
@@ -48,7 +49,10 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   const {app, plan, kept, balancer, hosts, unusable, isResumed} = options;
   const book =
     plan.at === undefined ? {} : {book: new Appointments(world, {at: plan.at, leadMs: openLeadMs(app, plan.hosts.length), isResumed})};
-  const crew: Crew = {world, app, plan, kept, balancer, hosts, fences: new Map(), paused: new Map(), unusable, ...book};
+  const crew: Crew = {
+    ...{world, app, plan, kept, balancer, hosts, unusable, ...book},
+    ...{fences: new Map(), paused: new Map(), holds: new ChannelHolds()},
+  };
   const members = hostsOfApp(world.inventory, app);
   const queue: RolloutEvent[] = [{kind: 'begin'}];
   let wake: (() => void) | undefined;
@@ -59,7 +63,10 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   const onInterrupt = (): void => push({kind: 'interrupt'});
   world.interrupted.addEventListener('abort', onInterrupt, {once: true});
   const over = new AbortController();
-  const heartbeat = keepLeases(crew, (host, why) => push({kind: 'lease-lost', host, why}));
+  const heartbeat = keepLeases(crew, (host, why) => {
+    crew.holds.forfeit(host);
+    push({kind: 'lease-lost', host, why});
+  });
   let state = startRollout(plan);
   let result: RolloutResult | undefined;
   let bug: unknown;

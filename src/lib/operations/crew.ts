@@ -1,10 +1,11 @@
 import type {Problem} from '../errors/drover-error.js';
 import type {Fence} from '../host/fence.js';
 import type {App} from '../inventory/app.js';
-import type {Host, RoleName} from '../inventory/host.js';
+import type {Host} from '../inventory/host.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import type {Balancer} from '../traffic/balancer.js';
 import type {Appointments} from './appointments.js';
+import type {ChannelHolds} from './channel-holds.js';
 import type {World} from './world.js';
 
 /** A lease lives this long without a heartbeat, on the host's own clock. */
@@ -21,8 +22,10 @@ export interface Crew {
   readonly hosts: ReadonlyMap<string, Host>;
   /** The lease of each host, while we hold it. */
   readonly fences: Map<string, Fence>;
-  /** Workers that this process has paused and not resumed: the role whose ending says how, and whether the host went on to its move. */
-  readonly paused: Map<string, {readonly role: RoleName; readonly moves: boolean}>;
+  /** Workers that this process has paused and not resumed, and whether the host went on to its move. */
+  readonly paused: Map<string, {readonly moves: boolean}>;
+  /** Who of them keeps an NSQ channel paused. */
+  readonly holds: ChannelHolds;
   readonly unusable: ReadonlyMap<string, Problem>;
   /** Of a deploy whose waves have a time. */
   readonly book?: Appointments;

@@ -29,14 +29,14 @@ const pollMs = 2000;
  * leaves a worker paused for ever. What fails resumes the worker. Gives words where work was left in flight.
  */
 export async function pauseWorker(crew: Crew, worker: Worker): Promise<{readonly detail?: string}> {
-  const {host, role, work} = worker;
+  const {host, work} = worker;
   const stop = work.intake.kind === 'nsq' ? await prepareChannel(crew, worker, work.intake) : prepareHooks(crew, worker, work.intake);
   const patience = Math.ceil(crew.plan.confirmMs / 1000) + hookSeconds + 30;
   await useHost(crew.world, host, crew.app, (on) => on.notePause(worker.fence, stop.resume, patience));
-  crew.paused.set(host.name, {role, moves: false});
+  crew.paused.set(host.name, {moves: false});
   try {
     const left = await stop.pause();
-    crew.paused.set(host.name, {role, moves: true});
+    crew.paused.set(host.name, {moves: true});
     return left === 0 ? {} : {detail: `went on with ${describeLeft(left)} after ${formatDuration(boundWorkMs(work))}`};
   } catch (error) {
     throw await undo(crew, worker, error);
@@ -45,12 +45,12 @@ export async function pauseWorker(crew: Crew, worker: Worker): Promise<{readonly
 
 /** Lets a worker take work up again. */
 export async function resumeWorker(crew: Crew, worker: Worker): Promise<void> {
-  const {host, role, work, fence} = worker;
+  const {host, work, fence} = worker;
   if (work.intake.kind === 'hooks') {
     await runHook(crew, worker, 'resume', resumeCommand(work.intake.resume));
-  } else if (![...crew.paused].some(([name, other]) => other.role === role && name !== host.name)) {
+  } else if (crew.holds.letGo(host.name)) {
     const {places} = await openChannel(crew, worker, work.intake);
-    for (const place of places) await place.putBack(crew.world.signal);
+    for (const place of places) await crew.holds.open(place, crew.world.signal);
   }
   await useHost(crew.world, host, crew.app, (on) => on.clearPause(fence));
   crew.paused.delete(host.name);
@@ -98,11 +98,14 @@ function prepareHooks(crew: Crew, worker: Worker, {pause, until, resume}: Extrac
 async function prepareChannel(crew: Crew, worker: Worker, intake: Extract<Intake, {kind: 'nsq'}>): Promise<Stop> {
   const {host, work} = worker;
   const {signal} = crew.world;
+  const {holds} = crew;
   const {places, resume} = await openChannel(crew, worker, intake);
   const warn = ({message}: {readonly message: string}): Promise<void> => crew.world.emit({kind: 'warning', host: host.name, message});
-  for (const place of [...crew.paused.values()].some(({role}) => role === worker.role) ? [] : places) {
+  for (const place of places) {
+    const wasKept = holds.isKept(place.name);
     const {order} = await place.look(signal);
-    if (order === 'out') await warn({message: `${place.name} was paused already; it is opened when its workers are back`});
+    if (order === 'out' && !wasKept && !holds.isKept(place.name))
+      await warn({message: `${place.name} was paused already; it is opened when its workers are back`});
   }
   const {longestMs} = work;
   const drain = {
@@ -113,7 +116,11 @@ async function prepareChannel(crew: Crew, worker: Worker, intake: Extract<Intake
   const refuse = (left: number): DroverError => refuseLeft(worker, left);
   return {
     resume,
-    pause: async () => (await drainEverywhere({host, places, drain, refuseLeft: refuse, sleep: pauseFor, warn, signal})).cut,
+    pause: async () => {
+      await holds.keep(places, host.name);
+      const shared = places.map((place) => holds.share(place, host.name));
+      return (await drainEverywhere({host, places: shared, drain, refuseLeft: refuse, sleep: pauseFor, warn, signal})).cut;
+    },
   };
 }
 
