@@ -1,4 +1,4 @@
-import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
@@ -63,5 +63,61 @@ describe.skipIf(sshdMissing !== undefined)('drover hosts trust', {timeout: 120_0
     expect(stdout).toMatch(/known_hosts:\d\); find out why before you connect/);
     expect(stdout).toContain('no key: gone1: ');
     expect(await known()).toBe(right.replace(key, other));
+  });
+
+  it('B15 asks for the kinds of key that are known or pinned: a key of another kind is no new one', async () => {
+    const [ours = ''] = one.hostKeys;
+    const [ecdsa = '', rsa = ''] = two.hostKeys;
+    const reach = ({port, user, identity}: Sshd, more = ''): string =>
+      `{port: ${port}, address: 127.0.0.1, user: ${user}, identity: ${identity}${more}}`;
+    const pin = (fingerprint: string): string => `, fingerprint: "${fingerprint}"`;
+    await writeFile(
+      path.join(dir, 'kinds.yml'),
+      `hosts:
+  other1: ${reach(one)}
+  pinned1: ${reach(two, pin(two.fingerprint('rsa')))}
+  pinned2: ${reach(two, pin(one.fingerprint('ed25519')))}
+  same1: ${reach(two)}
+ssh: {known_hosts: kinds, config: none}
+`,
+    );
+    // Of each host an RSA key is known: the first has none, the others have it beside an ECDSA key that ssh would ask for first.
+    const before = `[127.0.0.1]:${one.port} ${rsa}\n[127.0.0.1]:${two.port} ${rsa}\n`;
+    await writeFile(path.join(dir, 'kinds'), before);
+    const folder = path.join(dir, 'a b%h');
+    await mkdir(folder);
+    const ended = await runDrover(['hosts', 'trust', '-i', 'kinds.yml', '--all', '--yes', '--json'], {cwd: dir, env: {TMPDIR: folder}});
+    const {keys, written, silent} = JSON.parse(ended.stdout);
+    const shown = (line: string): object => ({type: line.split(' ')[0], key: line.split(' ')[1]});
+    expect({written, silent, status: ended.status}).toEqual({written: false, silent: [], status: 6});
+    expect(keys).toMatchObject([
+      {host: 'other1', verdict: 'changed', ...shown(ours), known: [expect.stringMatching(/kinds:1\)$/)]},
+      {host: 'pinned1', verdict: 'known', ...shown(rsa)},
+      {host: 'pinned2', verdict: 'changed', ...shown(ecdsa), known: [`${one.fingerprint('ed25519')} (inventory)`]},
+      {host: 'same1', verdict: 'known', ...shown(rsa)},
+    ]);
+    expect(await readFile(path.join(dir, 'kinds'), 'utf8')).toBe(before);
+  });
+
+  it('B19 asks nothing at a terminal, and says where the way to a host ended', async () => {
+    const gone = await findFreePort();
+    await writeFile(
+      path.join(dir, 'ways'),
+      `Host web1
+  ProxyCommand echo $PPID $(cut -d" " -f6 /proc/$PPID/stat) >${dir}/session; exit 1
+Host web2
+  ProxyJump bastion
+Host bastion
+  HostName 127.0.0.1
+  Port ${gone}
+`,
+    );
+    await writeFile(path.join(dir, 'ways.yml'), 'hosts: {web1: {}, web2: {}}\nssh: {known_hosts: known_hosts, config: ways}\n');
+    const {status, stdout} = await drover('hosts', 'trust', '-i', 'ways.yml', '--all', '--yes', '--trust-inventory');
+    expect(status).toBe(6);
+    expect(stdout).toContain(`no key: web2: ssh: connect to host 127.0.0.1 port ${gone}: Connection refused`);
+    // ssh leads a session of its own, so neither it nor the ssh that it starts for a jump host has a terminal to ask at.
+    const [ssh, session] = (await readFile(path.join(dir, 'session'), 'utf8')).trim().split(' ');
+    expect(session).toBe(ssh);
   });
 });

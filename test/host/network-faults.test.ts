@@ -7,6 +7,7 @@ import {Readable} from 'node:stream';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {DroverError} from '../../src/lib/errors/drover-error.js';
 import {fanOut} from '../../src/lib/fanout/fan-out.js';
+import {DroppedLogin} from '../../src/lib/host/dropped-login.js';
 import type {Link} from '../../src/lib/host/link.js';
 import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import type {Host, SshSettings} from '../../src/lib/inventory/host.js';
@@ -14,7 +15,7 @@ import {ask} from './link-contract.js';
 import {both, LoginBench} from './login-bench.js';
 import {listen, makeStaleSocket} from './sockets.js';
 import {hostAt, makeHost, patiently, plainEnv} from './some-host.js';
-import {makeKey, type Sshd, sshdMissing, startSshd} from './sshd.js';
+import {findFreePort, makeKey, type Sshd, sshdMissing, startSshd} from './sshd.js';
 import {startProxy} from './tcp-proxy.js';
 
 describe.skipIf(sshdMissing !== undefined)(
@@ -69,7 +70,7 @@ describe.skipIf(sshdMissing !== undefined)(
       });
 
       it('B12: more hosts at once than sshd lets log in are all reached, with fewer at a time', async () => {
-        const narrow = await startSshd({config: ['MaxStartups 3:100:3']});
+        const narrow = await startSshd({config: ['MaxStartups 4:100:4']});
         endings.push(() => narrow.stop());
         const opener = hire();
         const hosts = Array.from({length: 20}, (_, index) => ({
@@ -78,6 +79,7 @@ describe.skipIf(sshdMissing !== undefined)(
         }));
         const outcomes = await fanOut(hosts, async (host) => (await opener.open(host, patiently)).kind, {
           concurrency: 20,
+          retry: slowRetry,
           random: Math.random,
           signal: patiently,
         });
@@ -171,8 +173,22 @@ describe.skipIf(sshdMissing !== undefined)(
       await opener.closeAll();
     });
 
+    it('B19: a host that is down behind a jump host is told as that, and as no dropped login', async () => {
+      const config = await bench.write(
+        [
+          'Host bastion',
+          `  HostName 127.0.0.1\n  Port ${sshd.port}\n  User ${sshd.user}\n  IdentityFile ${sshd.identity}`,
+          `  HostKeyAlias bastion\n  UserKnownHostsFile ${await bench.write(`bastion ${sshd.hostKeys[0]}\n`)}`,
+          'Host web*\n  ProxyJump bastion\n',
+        ].join('\n'),
+      );
+      const error = await bench.failure(at({link: 'auto', config, port: await findFreePort()}));
+      expect(error).not.toBeInstanceOf(DroppedLogin);
+      expect([error.code, error.message]).toEqual(['unreachable', expect.stringMatching(/^web1: .*open failed: .*refused/)]);
+    });
+
     it('B19: hosts behind a jump host that dies are lost, and the others go on; a jump host that takes few logins gets few', async () => {
-      const jump = await startSshd({config: ['MaxStartups 2:100:2']});
+      const jump = await startSshd({config: ['MaxStartups 4:100:4']});
       endings.push(() => jump.stop());
       const cable = await startProxy(jump.port);
       endings.push(() => cable.close());
@@ -189,6 +205,7 @@ describe.skipIf(sshdMissing !== undefined)(
       const beside = at({link: 'auto'}, 'db1');
       const outcomes = await fanOut([...behind, beside], (host) => opener.open(host, patiently), {
         concurrency: 20,
+        retry: slowRetry,
         random: Math.random,
         signal: patiently,
       });
@@ -229,6 +246,9 @@ describe.skipIf(sshdMissing !== undefined)(
     });
   },
 );
+
+/** Also a login that is alone is dropped while sshd has not yet noticed that others have ended. */
+const slowRetry = {attempts: 5, firstDelayMs: 4000, maxDelayMs: 8000};
 
 /** Standard input that has a line once `isTime`. */
 async function* feedWhen(isTime: () => boolean): AsyncGenerator<Buffer> {

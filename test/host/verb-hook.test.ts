@@ -74,17 +74,18 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     );
     expect(result).toMatchObject({lateAfterSeconds: 1, output: expect.stringContaining('begun\n')});
     expect(result.status).toBeGreaterThan(128);
-    expect(performance.now() - started).toBeLessThan(8000);
+    expect(performance.now() - started).toBeLessThan(80_000);
     expect(await findProcesses(mark)).toEqual([]);
     expect(await findProcesses(`${mark}-group`)).toEqual([]);
   });
 
   it('may leave a daemon that keeps its output open, and does not wait for it', async () => {
     const mark = `daemon-mark-${shell.uid ?? shell.name}`;
-    const started = performance.now();
-    const result = await run(`sh -c 'for n in 1 2 3 4 5 6 7 8; do sleep 0.8; echo tick || exit; done' ${mark} & echo started`);
+    // It outlives the deadline of the command by far: whoever waited for it would be late.
+    const result = await run(
+      `sh -c 'n=0; while [ $n -lt 60 ]; do n=$((n + 1)); sleep 0.8; echo tick || exit; done' ${mark} & echo started`,
+    );
     expect(result).toEqual({status: 0, lateAfterSeconds: undefined, output: 'started\n'});
-    expect(performance.now() - started).toBeLessThan(4000);
     await sleep(1200);
     const daemon = await findProcesses(mark);
     expect(daemon).toHaveLength(1);

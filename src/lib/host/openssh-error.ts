@@ -4,6 +4,15 @@ import {DroppedLogin, explainMethods} from './dropped-login.js';
 import {explainScan} from './host-key.js';
 import {fingerprintOf, type KnownKey} from './known-hosts.js';
 
+/** What ssh, a jump host's ssh or a ProxyCommand says when the way to a host ends before the host. */
+const wayEnded =
+  /open failed|stdio forwarding failed|Could not resolve|connect to host|Connection refused|No route|Host key verification failed|Permission denied/;
+
+/** The first line that says where the way to a host ended: what follows it are only the ends of whatever waited behind. */
+export function findWayEnded(lines: readonly string[]): string | undefined {
+  return lines.find((line) => wayEnded.test(line));
+}
+
 /**
  * What the words of a failed `ssh` mean: OpenSSH's own words decide; anything unknown is `unreachable`. `recorded` are the keys that
  * known_hosts has for the host.
@@ -46,6 +55,10 @@ export function readSshError(host: Host, stderr: string, recorded: readonly Know
     if (wants !== undefined) return problem('authentication', `${refused} ${wants.message}`, wants.fix);
     return problem('authentication', refused, 'check the user and that its authorized_keys holds your key');
   }
+  const ended = findWayEnded(lines);
+  if (ended !== undefined)
+    return problem('unreachable', ended, 'check that sshd runs there and that you can reach it, and each host before it');
+  // ssh says this too of a jump host that was not reached, but then not alone.
   if (/kex_exchange_identification: (?:Connection closed|read: Connection reset)/.test(stderr))
     return new DroppedLogin(host, /Connection (?:closed|reset) by (\S+ port \d+)/.exec(lines.at(-1) ?? '')?.[1] ?? 'sshd there');
   if (/ssh: not found/.test(stderr)) return problem('unreachable', 'ssh not found in PATH', 'install the OpenSSH client');

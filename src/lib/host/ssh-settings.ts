@@ -39,7 +39,7 @@ export function sshArguments(host: Host): string[] {
 }
 
 /** ssh_config splits file lists at blanks, unless they are quoted. */
-function quotePath(file: string): string {
+export function quotePath(file: string): string {
   return /\s/.test(file) ? `"${file}"` : file;
 }
 
