@@ -18,7 +18,7 @@ export class ChannelHolds {
   /** When this returns nobody opens these places until the worker has let go; what was being opened is open, and has to be taken out again. */
   async keep(places: readonly Place[], worker: string): Promise<void> {
     for (const {name} of places) this.keepers.set(name, new Set([...(this.keepers.get(name) ?? []), worker]));
-    await Promise.all(places.map(({name}) => this.turns.get(name)));
+    await Promise.all(places.flatMap(({name}) => this.turns.get(name) ?? []));
   }
 
   /** At once, so that of two that let go together the later one knows itself the last. False where others keep all that the worker kept. */
