@@ -104,7 +104,7 @@ ssh: {known_hosts: kinds, config: none}
     await writeFile(
       path.join(dir, 'ways'),
       `Host web1
-  ProxyCommand echo $PPID $(cut -d" " -f6 /proc/$PPID/stat) >${dir}/session; exit 1
+  ProxyCommand sh -c 'echo $PPID $(cut -d" " -f6 /proc/$PPID/stat) >${dir}/session; exit 1'
 Host web2
   ProxyJump bastion
 Host bastion
