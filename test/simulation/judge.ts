@@ -183,9 +183,16 @@ export class Judge {
         this.rule(!this.fleet.out.has(host.name), `I5: ${who} ends with 0, and ${host.name} is out of rotation`);
       }
     }
-    // Of more than one that died before, each may have begun from another mixture.
+    // Of more than one that died before, each may have begun from another mixture; so may one of some silos.
+    const isWhole = this.schedule.actors.every(({silos}) => silos === undefined);
     const died = this.schedule.actors.slice(0, -1).flatMap(({faults}) => faults.map(({kind}) => kind));
-    if (exit === 0 && who.endsWith('rollback') && this.schedule.actors.length === 2 && died.every((kind) => kind.startsWith('kill'))) {
+    if (
+      exit === 0 &&
+      who.endsWith('rollback') &&
+      this.schedule.actors.length === 2 &&
+      isWhole &&
+      died.every((kind) => kind.startsWith('kill'))
+    ) {
       const served = [...new Set(hosts.map(({running}) => short(running ?? '')))];
       this.rule(served.length === 1, `I8: ${who} ends with 0 and leaves ${served.join(' and ')} side by side`);
     }
@@ -207,6 +214,8 @@ export class Judge {
       // One that leads to what is served is only unfinished business; any other would take the host away from there.
       for (const run of this.late.has(name) ? [] : verbs.openRuns()) {
         const plan = host.disk.read(`runs/${run}/plan`) ?? '';
+        // One that was a rollback stays resumable until another run moves the host.
+        if (plan.includes('"command":"rollback"')) continue;
         this.rule(
           plan.includes(`"to":"${verbs.live}"`),
           `I3: ${name} serves ${short(verbs.live)} and a resume of ${run} would take it elsewhere`,
