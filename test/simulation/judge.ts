@@ -84,6 +84,8 @@ export class Judge {
     if (what === 'lease' && before.lease !== undefined && before.lease.run !== asked?.run)
       this.rule(host.leaseLeft(before.lease) === 0, `I6: ${host.name} is leased to ${asked?.run} while ${before.lease.run} has it`);
     const [verb = ''] = what.split(/[ :]/);
+    // Refused for want of room, and written all the same: it runs out by itself.
+    if (verb === 'lease' && what.endsWith('the disk is full')) this.late.add(host.name);
     if (after.live !== before.live) this.judgeLive(host, {what, verb}, asked, {before, after});
     if (this.schedule.isDrained && after.restarts > before.restarts && verb === 'hook' && !this.late.has(host.name))
       this.rule(this.fleet.out.has(host.name), `I17: the app of ${host.name} restarts in rotation`);
