@@ -216,8 +216,9 @@ export class Judge {
       // One that leads to what is served is only unfinished business; any other would take the host away from there.
       for (const run of this.late.has(name) ? [] : verbs.openRuns()) {
         const plan = host.disk.read(`runs/${run}/plan`) ?? '';
-        // One that was a rollback stays resumable until another run moves the host.
-        if (plan.includes('"command":"rollback"')) continue;
+        // One that is a rollback, or that others have worked past, is known to stay resumable until a run moves the host.
+        const last = verbs.journal().findLast(({event}) => event === 'leased');
+        if (plan.includes('"command":"rollback"') || last?.run !== run) continue;
         this.rule(
           plan.includes(`"to":"${verbs.live}"`),
           `I3: ${name} serves ${short(verbs.live)} and a resume of ${run} would take it elsewhere`,
