@@ -84,6 +84,8 @@ export class Judge {
     if (what === 'lease' && before.lease !== undefined && before.lease.run !== asked?.run)
       this.rule(host.leaseLeft(before.lease) === 0, `I6: ${host.name} is leased to ${asked?.run} while ${before.lease.run} has it`);
     const [verb = ''] = what.split(/[ :]/);
+    // Refused for want of room, and written all the same: it runs out by itself.
+    if (verb === 'lease' && what.endsWith('the disk is full')) this.late.add(host.name);
     if (after.live !== before.live) this.judgeLive(host, {what, verb}, asked, {before, after});
     if (this.schedule.isDrained && after.restarts > before.restarts && verb === 'hook' && !this.late.has(host.name))
       this.rule(this.fleet.out.has(host.name), `I17: the app of ${host.name} restarts in rotation`);
@@ -183,9 +185,16 @@ export class Judge {
         this.rule(!this.fleet.out.has(host.name), `I5: ${who} ends with 0, and ${host.name} is out of rotation`);
       }
     }
-    // Of more than one that died before, each may have begun from another mixture.
+    // Of more than one that died before, each may have begun from another mixture; so may one of some silos.
+    const isWhole = this.schedule.actors.every(({silos}) => silos === undefined);
     const died = this.schedule.actors.slice(0, -1).flatMap(({faults}) => faults.map(({kind}) => kind));
-    if (exit === 0 && who.endsWith('rollback') && this.schedule.actors.length === 2 && died.every((kind) => kind.startsWith('kill'))) {
+    if (
+      exit === 0 &&
+      who.endsWith('rollback') &&
+      this.schedule.actors.length === 2 &&
+      isWhole &&
+      died.every((kind) => kind.startsWith('kill'))
+    ) {
       const served = [...new Set(hosts.map(({running}) => short(running ?? '')))];
       this.rule(served.length === 1, `I8: ${who} ends with 0 and leaves ${served.join(' and ')} side by side`);
     }
@@ -207,6 +216,9 @@ export class Judge {
       // One that leads to what is served is only unfinished business; any other would take the host away from there.
       for (const run of this.late.has(name) ? [] : verbs.openRuns()) {
         const plan = host.disk.read(`runs/${run}/plan`) ?? '';
+        // One that is a rollback, or that others have worked past, is known to stay resumable until a run moves the host.
+        const last = verbs.journal().findLast(({event}) => event === 'leased');
+        if (plan.includes('"command":"rollback"') || last?.run !== run) continue;
         this.rule(
           plan.includes(`"to":"${verbs.live}"`),
           `I3: ${name} serves ${short(verbs.live)} and a resume of ${run} would take it elsewhere`,

@@ -116,6 +116,8 @@ export class Operator {
    * A call: what it does takes hold at one moment, is heard of at a later one, and may go wrong on either way. `lost` is what the caller hears then.
    */
   private call<T>(what: string, shortestMs: number, action: () => T, lost: (fault: string) => T, host?: SimHost): Promise<T> {
+    // What its code still does in the moment in which it is killed, a dead process does not.
+    if (!this.life.alive) return new Promise<T>(() => undefined);
     const nth = ++this.calls;
     const fault = this.faults.get(nth);
     const kind = fault?.kind;

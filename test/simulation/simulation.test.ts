@@ -51,7 +51,7 @@ describe('the simulator', {timeout: 600_000}, () => {
     const world = {
       ...{seed: 1, silos: [2], floor: 1, budget: 0, soakMs: 0, confirmMs: 300_000, isDrained: true, badOn: []},
       actors: [
-        {command: 'deploy', startMs: 0, faults: [{nth: 7, kind: 'kill-before'}]},
+        {command: 'deploy', startMs: 0, faults: [{nth: 8, kind: 'kill-before'}]},
         {command: 'rollback', startMs: 0, faults: [], isAfter: true, waitLeaseMs: 300_000},
       ],
     };
