@@ -71,7 +71,12 @@ describe.skipIf(!available.ok)(`prune of a bucket${available.ok ? '' : ` (${avai
       `objects/dd/${'d'.repeat(64)}`,
     ])
       await bucket.add(key, orphan, never);
-    const begin = {method: 'POST', path: `/${buckets.bucket}/shop/objects/film`, query: {uploads: ''}, signal: never} as const;
+    const begin = {
+      method: 'POST',
+      path: `/${buckets.bucket}/shop/objects/ee/${'e'.repeat(64)}`,
+      query: {uploads: ''},
+      signal: never,
+    } as const;
     const begun = await new BucketClient(describeBucket(buckets.service, buckets.bucket)).send(begin);
     if (begun.kind === 'reply') begun.stream.resume();
     const {freedBytes, unneededBytes} = await ana.store.prune(policy);
