@@ -65,7 +65,8 @@ export async function connectOpenssh(host: Host, options: OpensshOptions): Promi
       .digest('hex')
       .slice(0, 12),
   );
-  const seconds = Math.max(1, Math.ceil(host.ssh.connectTimeoutMs / 1000));
+  // Ours runs out first: it is the exact one, and says the same whatever ssh was waiting for.
+  const seconds = Math.ceil(host.ssh.connectTimeoutMs / 1000) + 5;
   const settings = [...(await pinHostKey(host, {prefix: socket, resolved, knownHosts})), ...forced, `ConnectTimeout=${seconds}`];
   const start = (extra: readonly string[]): ReturnType<typeof startMaster> => {
     const flags = [...extra, ...settings].flatMap((value) => ['-o', value]);
