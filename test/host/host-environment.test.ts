@@ -67,8 +67,13 @@ describe('a host that is not like others', {timeout: 120_000}, () => {
       return (await app.readState()).missing;
     };
     for (const tool of tools) {
-      // Without base64 not even the question arrives.
+      // Without base64 not even the question arrives, and without gzip it cannot be unpacked.
       if (tool === 'base64') await expect(found(tool)).rejects.toThrow(/base64/);
+      else if (tool === 'gzip')
+        await expect(found(tool)).rejects.toMatchObject({
+          code: 'unsupported',
+          message: expect.stringMatching(/: gzip is missing on this host; install it$/) as string,
+        });
       else
         expect(
           (await found(tool)).filter((name) => name !== 'mv-T'),

@@ -98,17 +98,31 @@ export function verbProgram(name: VerbName): string {
  * size, and below the 9,000 bytes that Dropbear takes.
  */
 export function verbCommand(name: VerbName): string {
-  // A host that has no gzip must be able to say so.
-  if (name === 'read-state') return shellCommand(verbProgram(name));
   const known = commands.get(name);
   if (known !== undefined) return known;
   const packed = gzipSync(verbProgram(name), {level: 9}).toString('base64');
-  const command = `exec /bin/sh -c 'eval "$(echo ${packed}|base64 -d|gzip -dc)"'`;
+  const unpack = `echo ${packed}|base64 -d|gzip -dc`;
+  // The first question to a host is the one that has to be answered without gzip; the last words are those of a missing base64.
+  const first = `if command -v gzip >/dev/null;then ${unpack} 2>/dev/null;else ${unpackPlain(withoutGzip)};fi`;
+  const command = inShell(name === 'read-state' ? first : unpack);
   commands.set(name, command);
   return command;
 }
 
+/** The reply of a host that cannot unpack a verb. */
+const withoutGzip = `IFS= read -r nonce
+printf '\\ndrover %s begin\\nerror gzip is missing on this host; install it\\n\\ndrover %s end 16\\n' "$nonce" "$nonce"
+`;
+
+function inShell(unpack: string): string {
+  return `exec /bin/sh -c 'eval "$(${unpack})"'`;
+}
+
+function unpackPlain(program: string): string {
+  return `echo ${Buffer.from(program).toString('base64')}|base64 -d`;
+}
+
 /** As `verbCommand`, for any POSIX sh program text without values in it, as it is. */
 export function shellCommand(program: string): string {
-  return `exec /bin/sh -c 'eval "$(echo ${Buffer.from(program).toString('base64')}|base64 -d)"'`;
+  return inShell(unpackPlain(program));
 }
