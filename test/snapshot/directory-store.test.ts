@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import {describe, expect, it} from 'vitest';
 import type {Digest} from '../../src/lib/snapshot/manifest.js';
+import {ObjectCatalog} from '../../src/lib/snapshot/object-catalog.js';
+import {StoreLayout} from '../../src/lib/snapshot/store-layout.js';
 import {catchProblems, never, openStore, past, snap, withFolder} from './fixture.js';
 import {big, flip, listFiles, write} from './store-fixture.js';
 
@@ -20,6 +22,25 @@ describe('a directory store', () => {
       const {newFiles, reusedFiles} = await snap(folder, write(folder, files));
       expect({newFiles, reusedFiles}).toEqual({newFiles: 100, reusedFiles: 200});
       expect(listFiles(`${folder}/store`)).toHaveLength(6);
+    });
+  });
+
+  it('finds the same objects by a few searches as by the table of all', async () => {
+    await withFolder(async (folder) => {
+      for (const name of ['one', 'two']) {
+        const files = Object.fromEntries(Array.from({length: 60}, (_, index) => [`${index}`, `${name} ${index}`.repeat(index)]));
+        await snap(folder, write(folder, files), {sizeChanged: true});
+      }
+      const layout = new StoreLayout(`${folder}/store`);
+      const all = ObjectCatalog.load(layout).packs.flatMap((pack) => [...pack.objects].map((object) => ({pack: pack.id, object})));
+      expect(all.length).toBeGreaterThan(100);
+      const catalog = ObjectCatalog.load(layout);
+      const find = (digest: Digest) => {
+        const place = catalog.find(digest);
+        return place?.kind === 'packed' ? {pack: place.pack.id, object: place.object} : undefined;
+      };
+      expect(all.map(({object}) => find(object.digest))).toEqual(all);
+      expect(find('0'.repeat(64) as Digest)).toBeUndefined();
     });
   });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {describe, expect, it} from 'vitest';
 import {DigestTable} from '../../src/lib/snapshot/digest-table.js';
 import type {Digest} from '../../src/lib/snapshot/manifest.js';
-import {decodePackIndex, encodePackIndex} from '../../src/lib/snapshot/pack-index.js';
+import {decodePackIndex, encodePackIndex, PackIndex} from '../../src/lib/snapshot/pack-index.js';
 import {catchProblems} from './fixture.js';
 
 function digest(text: string): Digest {
@@ -25,6 +25,22 @@ describe('the index of a pack', () => {
       bytes[at] = (bytes[at] ?? 0) ^ 4;
       expect(await catchProblems(() => decodePackIndex(bytes, 'x.idx'))).toMatchObject({code: 'integrity'});
     }
+  });
+});
+
+describe('a search in the index of a pack', () => {
+  it('finds every record of a digest and none that only begins between two', () => {
+    const [zeros, half] = ['00'.repeat(32), `${'ff'.repeat(16)}${'00'.repeat(16)}`] as [Digest, Digest];
+    const all = [
+      {digest: half, offset: 0, length: 0},
+      {digest: zeros, offset: 0, length: 0},
+      ...objects(50),
+      {digest: zeros, offset: 7, length: 9},
+    ];
+    const index = new PackIndex(encodePackIndex(all), 'x.idx');
+    for (const {digest: each} of all)
+      expect([...index.search(Buffer.from(each, 'hex'))]).toEqual(all.filter((object) => object.digest === each));
+    expect([...index.search(Buffer.from(digest('nowhere'), 'hex'))]).toEqual([]);
   });
 });
 

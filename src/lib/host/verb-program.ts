@@ -71,7 +71,7 @@ function dropUnused(program: string): string {
   const functions = new Map([...program.matchAll(functionOf)].map(([text, name = '']) => [name, text]));
   const used = new Set<string>();
   const names = (text: string): void => {
-    for (const [word] of text.matchAll(/[a-z_]+/g)) {
+    for (const word of new Set(text.match(/[a-z_]+/g))) {
       const found = used.has(word) ? undefined : functions.get(word);
       if (found === undefined) continue;
       used.add(word);

@@ -24,30 +24,26 @@ export type Place =
 
 export type ReadResult = {readonly kind: 'bytes'; readonly bytes: Buffer} | {readonly kind: 'damaged'; readonly damage: Damage};
 
+/** So many objects are looked for in the indexes as they lie; a table pays for whoever asks more. */
+const searches = 32;
+
 /** Knows where each object of a store lies, as of when it was loaded. Copies in quarantine are not there. */
 export class ObjectCatalog {
   readonly packs: readonly Pack[];
-  readonly #digests = new DigestTable();
-  /** For each digest: the number of its pack, and of its record there. */
-  readonly #places: Int32Array;
+  readonly #quarantined: ReadonlySet<string>;
   readonly #layout: StoreLayout;
   readonly #open = new Map<string, number>();
+  #searched = 0;
+  #table: PlaceTable | undefined;
 
   private constructor(layout: StoreLayout, packs: readonly Pack[], quarantined: ReadonlySet<string>) {
     this.#layout = layout;
     this.packs = packs;
-    this.#places = new Int32Array(2 * packs.reduce((sum, {objects}) => sum + objects.count, 0));
-    for (const [number, pack] of packs.entries()) this.#enter(number, pack, quarantined);
+    this.#quarantined = quarantined;
   }
 
-  #enter(pack: number, {id, bytes, objects}: Pack, quarantined: ReadonlySet<string>): void {
-    for (let record = 0; record < objects.count; record += 1) {
-      const {digest, offset, length} = objects.at(record);
-      if (offset + length > bytes || (quarantined.size > 0 && quarantined.has(nameQuarantined(digest, id)))) continue;
-      const number = this.#digests.addBytes(objects.bytes, objects.digestAt(record));
-      this.#places[number * 2] = pack;
-      this.#places[number * 2 + 1] = record;
-    }
+  #isThere({id, bytes}: Pack, {digest, offset, length}: PackedObject): boolean {
+    return offset + length <= bytes && !(this.#quarantined.size > 0 && this.#quarantined.has(nameQuarantined(digest, id)));
   }
 
   /** A damaged index goes into quarantine, and what only it knew is missing from then on. */
@@ -84,10 +80,19 @@ export class ObjectCatalog {
   }
 
   #findPacked(digest: Digest): Extract<Place, {kind: 'packed'}> | undefined {
-    const number = this.#digests.find(digest);
-    if (number === undefined) return undefined;
-    const pack = this.packs[this.#places[number * 2] ?? 0];
-    return pack === undefined ? undefined : {kind: 'packed', pack, object: pack.objects.at(this.#places[number * 2 + 1] ?? 0)};
+    if (this.#table === undefined && this.#searched < searches) {
+      this.#searched += 1;
+      return this.#search(Buffer.from(digest, 'hex'));
+    }
+    this.#table ??= new PlaceTable(this.packs, (pack, object) => this.#isThere(pack, object));
+    return this.#table.find(digest);
+  }
+
+  #search(digest: Buffer): Extract<Place, {kind: 'packed'}> | undefined {
+    for (const pack of this.packs) {
+      for (const object of pack.objects.search(digest)) if (this.#isThere(pack, object)) return {kind: 'packed', pack, object};
+    }
+    return undefined;
   }
 
   /** The verified bytes of a packed object. */
@@ -119,6 +124,41 @@ export class ObjectCatalog {
   close(): void {
     for (const descriptor of this.#open.values()) fs.closeSync(descriptor);
     this.#open.clear();
+  }
+}
+
+/** Every packed object of a store by its digest. */
+class PlaceTable {
+  readonly #packs: readonly Pack[];
+  readonly #digests = new DigestTable();
+  /** For each digest: the number of its pack, and of its record there. */
+  readonly #places: Int32Array;
+
+  constructor(packs: readonly Pack[], isThere: (pack: Pack, object: PackedObject) => boolean) {
+    this.#packs = packs;
+    this.#places = new Int32Array(2 * packs.reduce((sum, {objects}) => sum + objects.count, 0));
+    for (const [number, pack] of packs.entries()) {
+      for (let record = 0; record < pack.objects.count; record += 1) {
+        if (isThere(pack, pack.objects.at(record))) this.#enter(number, pack.objects, record);
+      }
+    }
+  }
+
+  #enter(pack: number, objects: PackIndex, record: number): void {
+    const before = this.#digests.count;
+    const number = this.#digests.addBytes(objects.bytes, objects.digestAt(record));
+    // The first copy counts, as it does in a search.
+    if (number < before) return;
+    this.#places[number * 2] = pack;
+    this.#places[number * 2 + 1] = record;
+  }
+
+  find(digest: Digest): Extract<Place, {kind: 'packed'}> | undefined {
+    const number = this.#digests.find(digest);
+    const pack = number === undefined ? undefined : this.#packs[this.#places[number * 2] ?? 0];
+    return number === undefined || pack === undefined
+      ? undefined
+      : {kind: 'packed', pack, object: pack.objects.at(this.#places[number * 2 + 1] ?? 0)};
   }
 }
 

@@ -99,6 +99,16 @@ export class PackIndex {
     };
   }
 
+  /** The records of a digest, given as 32 bytes, without a table of all of them. */
+  *search(digest: Buffer): Generator<PackedObject, void> {
+    for (let at = magic.length; ; at += 1) {
+      at = this.#bytes.indexOf(digest, at);
+      const number = (at - magic.length) / recordBytes;
+      if (at < 0 || number >= this.count) return;
+      if (Number.isInteger(number)) yield this.at(number);
+    }
+  }
+
   *[Symbol.iterator](): Generator<PackedObject, void> {
     for (let number = 0; number < this.count; number += 1) yield this.at(number);
   }
