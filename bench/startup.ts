@@ -24,6 +24,8 @@ try {
     {name: 'drover help', ...project.command('help')},
     {name: 'drover snapshot, one file', ...project.command('snapshot')},
     {name: 'drover push --help', ...project.command('push', '--help')},
+    {name: 'Tab after drover dep', ...project.command('completion', '--words', 'dep')},
+    {name: `Tab after --hosts, ${hostCount} hosts`, ...project.command('completion', '--words', 'deploy', '--hosts', 'web1')},
   ];
   const say = (line: string): boolean => process.stderr.write(`${line}\n`);
   const rows = await holdContest(contenders, {rounds: flags.quick ? 7 : 20, say});
@@ -49,6 +51,11 @@ try {
     ratios: [
       {name: 'version/node', value: relate(rows, 'drover --version', 'node -e 0'), aim: {atMost: 1.5}},
       {name: 'hosts400/node', value: relate(rows, `drover hosts, ${hostCount} hosts`, 'node -e 0'), aim: {atMost: 2.5}},
+      {
+        name: 'completion-ms',
+        value: (rows.find(({name}) => name === 'Tab after drover dep')?.wallS ?? Number.NaN) * 1000,
+        aim: {atMost: 150},
+      },
     ],
   });
 } finally {

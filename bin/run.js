@@ -19,6 +19,10 @@ if (process.argv[2] === '--version' && !os.release().includes('icrosoft')) {
   // What oclif would print, without loading it; Windows' own Linux has another name there.
   const {name, version} = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   process.stdout.write(`${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`);
+} else if (process.argv[2] === 'completion' && process.argv[3] === '--words') {
+  module.enableCompileCache?.();
+  const completer = await import(new URL('dist/lib/cli/completer.js', root).href);
+  await completer.complete(fileURLToPath(root), process.argv.slice(4));
 } else {
   // A stack then names the sources. It costs reading the maps, so only those who look at stacks pay.
   if (process.argv.includes('--debug') || process.env.DROVER_DEBUG) process.setSourceMapsEnabled(true);

@@ -17,6 +17,7 @@ const entries = [
     .filter((file) => file.endsWith('.ts'))
     .map((file) => `commands/${file}`),
   'lib/cli/main.ts',
+  'lib/cli/completer.ts',
   'lib/cli/command-not-found.ts',
   // For scripts/generate.mjs and scripts/shellcheck.mjs.
   'lib/errors/codes.ts',
