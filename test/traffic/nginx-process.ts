@@ -65,6 +65,11 @@ http {
       (text) => text.trim() !== '',
     ),
   );
+  // It writes its number before it has workers.
+  await poll(
+    async () => spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], {encoding: 'utf8'}).stdout.trim(),
+    (text) => text !== '',
+  );
   return {
     directory: home,
     file,

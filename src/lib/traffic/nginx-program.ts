@@ -18,12 +18,25 @@ find_master() {
   [ -n "$master" ] && [ -d "/proc/$master" ] || { echo "nginx is not running: $pid_file names no process"; return ${nginxStatus.notReady}; }
 }
 
-# Process number, current or leaving, and seconds of age of each worker.
-list_workers() {
+# Seconds since the file was written, and since boot, as of one moment: workers are judged to be younger or older than the file by them. A
+# fraction where the tools know it.
+look_at_clocks() {
   read -r up _ </proc/uptime
+  now=$(date +%s.%N)
+  read -r after _ </proc/uptime
+  case $now in *[!0-9.]*) now=$(date +%s) ;; esac
+  written=$(stat -c %.2Y -- "$file" 2>/dev/null)
+  case $written in '' | *[!0-9.]*) written=$(stat -c %Y -- "$file") ;; esac
+  up=$(awk -v a="$up" -v b="$after" 'BEGIN { printf "%.3f", (a + b) / 2 }')
+  echo "age $(awk -v now="$now" -v written="$written" 'BEGIN { printf "%.3f", now - written }')"
+}
+
+# Process number, current or leaving, and seconds of age of each worker, as of the look at the clocks.
+list_workers() {
+  [ -n "\${up-}" ] || read -r up _ </proc/uptime
   cat /proc/[0-9]*/stat 2>/dev/null | awk -v master="$master" -v up="$up" '{
     pid = $1; sub(/^.*[)] /, "")
-    if ($2 == master) printf "%s %d\\n", pid, up - $20 / 100
+    if ($2 == master) printf "%s %.2f\\n", pid, up - $20 / 100
   }' | while read -r pid age; do
     title=$(tr '\\000' ' ' <"/proc/$pid/cmdline") 2>/dev/null || continue
     case $title in
@@ -71,7 +84,7 @@ view() {
   found=$(digest "$file") || { echo "$file cannot be read"; return ${nginxStatus.notReady}; }
   echo "digest $found"
   echo "loaded $(cat -- "$mark" 2>/dev/null)"
-  echo "age $(($(date +%s) - $(stat -c %Y -- "$file")))"
+  look_at_clocks
   list_workers
   for remote in $remotes; do echo "connections $(count_connections "$remote") $remote"; done
   echo text
