@@ -1,3 +1,5 @@
+import {ofVerbs} from './bugs-of-verbs.mjs';
+
 /**
  * Bugs that are planted, one at a time and never on disk in the tree: `replace` for `find`, which stands in `file` once. `by` says who must find it:
  * a campaign of the simulator, by its request, or tests of a file, by words of their names.
@@ -218,108 +220,6 @@ const ofHosts = [
     find: 'this.isDecided(run) || ',
     replace: '',
     by: {campaign: 'fail-each', sizes: [1], kinds: ['lose-reply']},
-  },
-];
-
-/** Of the shell that hosts run. */
-const ofVerbs = [
-  {
-    name: 'nobody holds the mutex',
-    file: 'src/lib/host/verbs/prelude.sh',
-    find: 'until flock -n 9; do',
-    replace: 'until true; do',
-    by: {tests: 'test/host/verb-races.test.ts', names: 'one of many runs gets the lease'},
-  },
-  {
-    name: 'the epoch is not compared',
-    file: 'src/lib/host/verbs/prelude.sh',
-    find: '[ "$current_epoch" = "$epoch" ] && [ "$lease_run" = "$run" ] && [ "$lease_epoch" = "$epoch" ]',
-    replace: '[ -n "$current_epoch" ]',
-    by: {tests: 'test/host/verb-lease.test.ts', names: 'fences every change'},
-  },
-  {
-    name: 'a lease goes by the wall clock, whatever boot it is',
-    file: 'src/lib/host/verbs/prelude.sh',
-    find: '[ "$lease_boot" = "$boot" ] && ',
-    replace: '',
-    by: {tests: 'test/host/verb-lease.test.ts', names: 'lets a lease end with the boot'},
-  },
-  {
-    name: 'a live lease is given to somebody else',
-    file: 'src/lib/host/verbs/lease.sh',
-    find: 'if [ -n "$lease_run" ] && [ "$lease_run" != "$run" ] && [ "$lease_left" -gt 0 ]; then',
-    replace: 'if false; then',
-    by: {tests: 'test/host/verb-lease.test.ts', names: 'gives the lease to one run at a time'},
-  },
-  {
-    name: 'a lease is ended without a look at whose it is',
-    file: 'src/lib/host/verbs/lease-end.sh',
-    find: 'if [ "$lease_run" != "$run" ] || [ "$lease_epoch" != "$expect" ]; then',
-    replace: 'if false; then',
-    by: {tests: 'test/host/verb-lease.test.ts', names: 'is ended by its id and epoch alone'},
-  },
-  {
-    name: 'a switch does not compare what is served',
-    file: 'src/lib/host/verbs/switch.sh',
-    find: 'exit 0\nfi\n[ "$live" = "$from" ] || fail',
-    replace: 'exit 0\nfi\ntrue || fail',
-    by: {tests: 'test/host/verb-switching.test.ts', names: 'compares before it swaps'},
-  },
-  {
-    name: 'a revert forgets what this run changed',
-    file: 'src/lib/host/verbs/revert.sh',
-    find: 'if [ "$from" = "$to" ]; then',
-    replace: 'if false; then',
-    by: {tests: 'test/host/verb-switching.test.ts', names: 'takes nothing back that this run did not change'},
-  },
-  {
-    name: 'a confirmation does not ask whether the host went back',
-    file: 'src/lib/host/verbs/confirm.sh',
-    find: '[ "$decision" != reverted ] || fail 22 \'this host took the release back by itself; nobody confirmed it in time\'\n',
-    replace: '',
-    by: {tests: 'test/host/verb-dead-man.test.ts', names: 'goes back by itself'},
-  },
-  {
-    name: 'the dead-man fires where another run has confirmed',
-    file: 'src/lib/host/verbs/dead-man.sh',
-    find: '[ "$last" = "$run intent" ] || exit 0\n',
-    replace: '',
-    by: {tests: 'test/host/verb-dead-man.test.ts', names: 'stays where another run'},
-  },
-  {
-    name: 'the live release and the one before it may be removed',
-    file: 'src/lib/host/verbs/gc.sh',
-    find: 'case $kept in *" $old "*) continue ;; esac',
-    replace: ':',
-    by: {tests: 'test/host/verb-upkeep.test.ts', names: 'keeps what must not be removed'},
-  },
-  {
-    name: 'a partial transfer is trusted by its size',
-    file: 'src/lib/host/verbs/stage-open.sh',
-    find: '  have_digest=$(sha256sum <"$delta")',
-    replace: "  have_digest=$(printf '' | sha256sum)",
-    by: {tests: 'test/host/verb-staging.test.ts', names: 'continues a part that was cut'},
-  },
-  {
-    name: 'a damaged release is called whole',
-    file: 'src/lib/host/verbs/verify.sh',
-    find: '[ -z "$mismatch" ] || fail 14',
-    replace: 'true || fail 14',
-    by: {tests: 'test/host/verb-staging.test.ts', names: 'finds every kind of damage'},
-  },
-  {
-    name: 'a reviewed plan is taken up twice',
-    file: 'src/lib/host/verbs/lease.sh',
-    find: '[ -z "$by" ] || [ "$again" != - ] || refuse 26',
-    replace: 'true || refuse 26',
-    by: {tests: 'test/host/verb-reviewed-plan.test.ts', names: 'is taken up once on a host'},
-  },
-  {
-    name: 'a once task begins with every call',
-    file: 'src/lib/host/verbs/once.sh',
-    find: 'if [ "$task" = new ]; then\n  [ -n "$to" ]',
-    replace: 'if true; then\n  [ -n "$to" ]',
-    by: {tests: 'test/host/verb-once.test.ts', names: 'runs once, however often'},
   },
 ];
 

@@ -50,11 +50,11 @@ describe.skipIf(!available.ok)(`a team with a bucket${available.ok ? '' : ` (${a
   it('lets a second operator list, push, deploy and roll back what the first has taken, and see what the first has done', async () => {
     await writeFile(path.join(folder, 'ana/public/index.html'), 'one');
     const first = (await drover('ana', ['snapshot'])).out.trim();
-    expect((await drover('ana', ['deploy', 'shop', first, '--all', '--yes'])).status).toBe(0);
+    expect((await drover('ana', ['deploy', 'shop', first, '--all', '--yes', '--trust-inventory'])).status).toBe(0);
     await writeFile(path.join(folder, 'ana/public/index.html'), 'two');
     const second = (await drover('ana', ['snapshot'])).out.trim();
     expect((await drover('ben', ['snapshot', 'list', '--json'])).out).toContain(second);
-    expect(await drover('ben', ['deploy', 'shop', 'latest', '--all', '--yes'])).toMatchObject({status: 0});
+    expect(await drover('ben', ['deploy', 'shop', 'latest', '--all', '--yes', '--trust-inventory'])).toMatchObject({status: 0});
     expect(await readFile(path.join(folder, 'host/current/index.html'), 'utf8')).toBe('two');
     expect(await drover('ben', ['rollback', 'shop', '--all', '--yes'])).toMatchObject({status: 0});
     expect(await readFile(path.join(folder, 'host/current/index.html'), 'utf8')).toBe('one');

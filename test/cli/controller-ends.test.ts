@@ -92,7 +92,7 @@ describe('a controller that ends in the middle of a host', {timeout: 300_000}, (
     SABOTAGE_HOW: how,
   });
 
-  it('A4 A5 A6 A8 A11 A14: leaves every host on one release, and others go on, as often as it takes', async () => {
+  it('D1 A4 A5 A6 A8 A11 A14: leaves every host on one release, and others go on, as often as it takes', async () => {
     const told = async (controller: Controller, words: string): Promise<void> => {
       while (!controller.said().includes(words) && controller.child.exitCode === null) await sleep(20);
       expect(controller.said()).toContain(words);

@@ -21,7 +21,7 @@ describe('drover run', {timeout: 120_000}, () => {
 
   const env = (): Record<string, string> => ({PATH: `${path.join(dir, 'bin')}:${process.env.PATH ?? ''}`});
   const drover = (words: readonly string[], stdin?: string) =>
-    runDrover(['run', '-i', 'inventory.yml', ...words], {
+    runDrover(['run', '-i', 'inventory.yml', '--trust-inventory', ...words], {
       cwd: dir,
       env: env(),
       ...(stdin === undefined ? {} : {stdin: Buffer.from(stdin)}),
@@ -91,6 +91,7 @@ describe('drover run', {timeout: 120_000}, () => {
       'run',
       '-i',
       'inventory.yml',
+      '--trust-inventory',
       '--hosts',
       'web[1-2]',
       '--',

@@ -1,5 +1,5 @@
 import {existsSync} from 'node:fs';
-import {chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
@@ -58,6 +58,30 @@ describe('a project that somebody else wrote', {timeout: 120_000}, () => {
     await write('home/.ssh/config', `ProxyCommand ${touch}\n`);
     await write('inventory.yml', `hosts: {web1: {${nowhere}, config: ~/.ssh/config}}\n`);
     expect((await drover('hosts')).status, 'that of the operator is theirs').toBe(0);
+  });
+
+  it('T15 T36: cannot make this machine a host on which its probes run, unless a person trusted both files', async () => {
+    await mkdir(path.join(dir, 'site', 'releases', 'a'), {recursive: true});
+    await symlink('releases/a', path.join(dir, 'site', 'current'));
+    const probe = project.replace('{tcp: 80}', `{run: "touch ${dir}/planted"}`).replace('/srv/site', `${dir}/site`);
+    await write('drover.yml', probe);
+    await write('inventory.yml', 'hosts: {web1: {}, web2: {}}\nssh: {link: local}\n');
+    const refusal = (kind: string, why: string): unknown[] => [
+      4,
+      `error[refused]: ${kind}, which runs on this machine by the link of host web1, ${why}; read it, then pass --trust-inventory once\n`,
+    ];
+    const health = async (...words: string[]): Promise<unknown[]> => {
+      const {status, stderr} = await drover('health', '--all', ...words);
+      return [status, stderr];
+    };
+    expect(await health()).toEqual(refusal(`inventory ${dir}/inventory.yml`, 'is not trusted yet'));
+    expect((await drover('run', '-i', 'inventory.yml', '--all', '--trust-inventory', '--', 'true')).status).toBe(0);
+    expect(await health()).toEqual(refusal(`project ${dir}/drover.yml`, 'is not trusted yet'));
+    expect(isPlanted()).toBe(false);
+    await health('--trust-inventory');
+    expect(isPlanted()).toBe(true);
+    await write('drover.yml', `${probe}# changed\n`);
+    expect(await health()).toEqual(refusal(`project ${dir}/drover.yml`, 'changed since it was trusted'));
   });
 
   it('T1 T16 T36: cannot name options of ssh, other files or addresses to ask from here, and nothing is run', async () => {

@@ -28,7 +28,7 @@ describe('a worker on the command line', {timeout: 120_000}, () => {
     await writeFile(path.join(dir, 'drover.yml'), JSON.stringify({inventory: 'inventory.yml', apps: {thumbs: app}}));
     await writeFile(path.join(dir, 'inventory.yml'), 'hosts:\n  worker1: {silo: eu, role: worker}\nssh: {link: local}\n');
     await release('one');
-    const first = await drover('deploy', '--all', '--yes');
+    const first = await drover('deploy', '--all', '--yes', '--trust-inventory');
     expect(first.status, first.stderr).toBe(0);
   });
   afterAll(async () => {
@@ -57,7 +57,10 @@ describe('a worker on the command line', {timeout: 120_000}, () => {
     const {pausedBy} = (JSON.parse(status.stdout) as {apps: {hosts: {pausedBy: string}[]}[]}).apps[0]?.hosts[0] ?? {pausedBy: ''};
     expect(pausedBy).toMatch(/^\d{8}/);
     await queue.hold(false);
-    const resumed = await runDrover(['resume', pausedBy, '--yes'], {cwd: dir, env: {XDG_STATE_HOME: `${dir}/elsewhere`}});
+    const resumed = await runDrover(['resume', pausedBy, '--yes', '--trust-inventory'], {
+      cwd: dir,
+      env: {XDG_STATE_HOME: `${dir}/elsewhere`},
+    });
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(await readlink(path.join(dir, 'site', 'current'))).toBe(`releases/${id}`);
     expect(existsSync(path.join(dir, 'paused'))).toBe(false);

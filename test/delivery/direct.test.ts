@@ -8,7 +8,7 @@ import type {ExecRequest, Link} from '../../src/lib/host/link.js';
 import {canEncode} from '../../src/lib/snapshot/delta-encoding.js';
 import type {Delta} from '../../src/lib/snapshot/store.js';
 import {Site} from '../host/verb-site.js';
-import {describeDelivery, partOf} from './delivery-contract.js';
+import {describeDelivery, partOf, type Way} from './delivery-contract.js';
 
 /** The site's link, cut once the part has `bytes` bytes. */
 function cutLink(site: Site, delta: Delta, bytes: number): Link {
@@ -36,7 +36,7 @@ function cutLink(site: Site, delta: Delta, bytes: number): Link {
   return {...site.link, exec};
 }
 
-describeDelivery('directly', async () => ({
+const open = async (): Promise<Way> => ({
   send: async (site, delta, {cutAfterBytes} = {}) => {
     const sent = await sendDelta({
       host: cutAfterBytes === undefined ? site.app : site.appOver(cutLink(site, delta, cutAfterBytes)),
@@ -48,7 +48,9 @@ describeDelivery('directly', async () => ({
     return sent.kind === 'unchanged' ? sent : {...sent, cameBytes: sent.sentBytes};
   },
   close: async () => undefined,
-}));
+});
+
+describeDelivery('directly', open, {usual: {trees: 6, files: 1000, flips: 8, stride: 13}});
 
 describe.runIf(canEncode('zstd'))('a delta by zstd', () => {
   it('arrives as the same tree, with and without a base, and a flipped bit in it is found', async () => {

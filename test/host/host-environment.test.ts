@@ -83,7 +83,7 @@ describe('a host that is not like others', {timeout: 120_000}, () => {
     for (const tool of optional) expect(await found(tool), tool).toEqual([]);
   });
 
-  it('V6: an mv without -T is found by what it does, and is never replaced by something that is no rename', async () => {
+  it('D4 V6: an mv without -T is found by what it does, and is never replaced by something that is no rename', async () => {
     const [old, next] = [await site.stage({name: 'a'}), await site.stage({name: 'b'})];
     await site.deploy('run-1', undefined, old);
     const mv = `case "$1" in -T) echo "mv: unrecognized option 'T'" >&2; exit 1 ;; esac; exec /bin/mv "$@"`;

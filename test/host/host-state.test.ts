@@ -115,7 +115,7 @@ describe('rollbackTarget', () => {
     expect(rollbackTarget(journaled(lines, {live: b}))).toEqual({kind: 'release', id: a});
   });
 
-  it('I8: passes a release by that turned out bad elsewhere, confirmed as it was here', () => {
+  it('D8 I8: passes a release by that turned out bad elsewhere, confirmed as it was here', () => {
     const lines = [...deploy('1', '', a), ...deploy('2', a, b), ...deploy('3', b, c)];
     const pin = {release: b, snapshot: undefined, run: '2', at: '', owner: 'ana', why: 'bad on web2'};
     expect(rollbackTarget(journaled(lines, {live: c, pins: [pin]}))).toEqual({kind: 'release', id: a});

@@ -85,7 +85,7 @@ describe.skipIf(sshdMissing !== undefined)(`over a real sshd${sshdMissing === un
     }
   });
 
-  it('B6: notices a frozen connection by itself', async () => {
+  it('A9 B6: notices a frozen connection by itself', async () => {
     const ends = await Promise.all(
       (['ssh', 'openssh'] as const).map(async (link) => {
         const frozen = await startProxy(sshd.port);

@@ -1,15 +1,19 @@
 import {spawn, spawnSync} from 'node:child_process';
+import dns from 'node:dns';
 import {chmod, copyFile, mkdir, mkdtemp, readdir, readFile} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
-import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest';
 import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import type {SshSettings} from '../../src/lib/inventory/host.js';
+import {startFullServer} from './full-server.js';
 import {ask} from './link-contract.js';
 import {both, LoginBench} from './login-bench.js';
 import {hostAt, makeHost, patiently, plainEnv} from './some-host.js';
 import {findFreePort, makeKey, type Sshd, sshdMissing, startSshd} from './sshd.js';
 import {startMuteServer} from './tcp-proxy.js';
+
+type LookupAll = (error: null, found: readonly dns.LookupAddress[]) => void;
 
 describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefined ? '' : ` (${sshdMissing})`}`, () => {
   let sshd: Sshd;
@@ -101,6 +105,23 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
       const error = await bench.failure(hostAt(sshd, {link, address: 'no-such-host.invalid'}));
       expect([error.code, error.message]).toEqual(['unreachable', expect.stringMatching(/resolve/)]);
     });
+  });
+
+  it.each([
+    ['refuses', async () => undefined],
+    ['swallows what comes', startFullServer],
+  ])('B22: reaches a name of two addresses of which one %s', async (_, start) => {
+    const dead = await start('127.0.0.2', sshd.port);
+    const lookup = vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, _options: object, done: LookupAll) =>
+      done(null, [
+        {address: '127.0.0.2', family: 4},
+        {address: '127.0.0.1', family: 4},
+      ])) as unknown as typeof dns.lookup);
+    const host = hostAt(sshd, {link: 'ssh', address: 'two.invalid', fingerprint: sshd.fingerprint('ed25519')});
+    expect(await bench.opens(host)).toBe('ssh in');
+    expect(lookup).toHaveBeenCalledOnce();
+    lookup.mockRestore();
+    dead?.close();
   });
 
   it('openssh reports that there is no ssh', async () => {

@@ -1,7 +1,7 @@
 import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
 import {lstat, mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
-import {connect, createServer} from 'node:net';
+import {createServer} from 'node:net';
 import path from 'node:path';
 import {Readable} from 'node:stream';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
@@ -11,6 +11,7 @@ import {DroppedLogin} from '../../src/lib/host/dropped-login.js';
 import type {Link} from '../../src/lib/host/link.js';
 import {createLinkOpener} from '../../src/lib/host/open-link.js';
 import type {Host, SshSettings} from '../../src/lib/inventory/host.js';
+import {startFullServer} from './full-server.js';
 import {ask} from './link-contract.js';
 import {both, LoginBench} from './login-bench.js';
 import {listen, makeStaleSocket} from './sockets.js';
@@ -254,22 +255,4 @@ const slowRetry = {attempts: 5, firstDelayMs: 4000, maxDelayMs: 8000};
 async function* feedWhen(isTime: () => boolean): AsyncGenerator<Buffer> {
   while (!isTime()) await new Promise((resolve) => setTimeout(resolve, 20));
   yield Buffer.from('on\n');
-}
-
-/** A port whose queue of connections is full and never read: the kernel drops the first packet of any other. */
-async function startFullServer(): Promise<{readonly port: number; close(): void}> {
-  const script = `const s = require('net').createServer().listen({port: 0, host: '127.0.0.1', backlog: 1}, () => console.log(s.address().port))`;
-  const child = spawn(process.execPath, ['-e', script], {stdio: ['ignore', 'pipe', 'inherit']});
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const port = Number(line.toString());
-  child.kill('SIGSTOP');
-  const fillers = Array.from({length: 4}, () => connect(port, '127.0.0.1').on('error', () => undefined));
-  await Promise.race(fillers.map((socket) => once(socket, 'connect')));
-  return {
-    port,
-    close() {
-      for (const socket of fillers) socket.destroy();
-      child.kill('SIGKILL');
-    },
-  };
 }

@@ -12,6 +12,8 @@ export interface TcpProxy {
   freeze(): void;
   /** Each later connection hears this many bytes of the server and then nothing more. */
   stallAfter(bytes: number): void;
+  /** Lets nothing of any client through once this many further bytes have gone to the server; what the server says still arrives. */
+  swallowAfter(bytes: number): void;
   /** Flips one bit of what goes to the server, once this many further bytes have gone. */
   flipAfter(bytes: number): void;
   /** Lets nothing of the server through any more on connections there are; what clients say still arrives. */
@@ -23,9 +25,12 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const deaf = new WeakSet<Socket>();
   let left = Number.POSITIVE_INFINITY;
+  let untilSwallow = Number.POSITIVE_INFINITY;
   let untilFlip = Number.POSITIVE_INFINITY;
   let audible = Number.POSITIVE_INFINITY;
-  const flip = (piece: Buffer): Buffer => {
+  const spoil = (piece: Buffer): Buffer => {
+    untilSwallow -= piece.length;
+    if (untilSwallow < 0) return Buffer.alloc(0);
     untilFlip -= piece.length;
     if (untilFlip > 0) return piece;
     untilFlip = Number.POSITIVE_INFINITY;
@@ -42,7 +47,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
       return passes;
     };
     for (const [one, other, change] of [
-      [socket, far, flip],
+      [socket, far, spoil],
       [far, socket, mute],
     ] as const) {
       sockets.add(one);
@@ -79,6 +84,9 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     },
     stallAfter(bytes) {
       audible = bytes;
+    },
+    swallowAfter(bytes) {
+      untilSwallow = bytes;
     },
     flipAfter(bytes) {
       untilFlip = bytes;

@@ -4,6 +4,7 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import {HostApp} from '../../src/lib/host/host-app.js';
 import {VerbError} from '../../src/lib/host/verb-call.js';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
+import {copiesOf} from './copies-of.js';
 import {linkWith, type Shell, Site, shells} from './verb-site.js';
 
 const spec = (version: number): Record<string, string> => ({
@@ -25,9 +26,13 @@ describe.each(shells.filter(({name, uid}) => name !== 'bash' && uid === undefine
   (shell: Shell) => {
     let site: Site;
     let base: SnapshotId;
+    const copy = copiesOf(async () => {
+      const made = await Site.make(shell);
+      base = await made.stage(spec(0));
+      return made;
+    });
     beforeEach(async () => {
-      site = await Site.make(shell);
-      base = await site.stage(spec(0));
+      site = await copy();
     });
     afterEach(() => site.remove());
 
@@ -129,6 +134,8 @@ describe.each(shells.filter(({name, uid}) => name !== 'bash' && uid === undefine
             expect(await site.live()).toBe(to);
             await site.app.confirm(fence, to);
             await site.app.release(fence, 'done');
+            // Else every release of every round would be proved again in each.
+            await site.app.prune(2, [base]);
             from = to;
           }
         }

@@ -60,7 +60,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     ).toBe('ended\n');
   });
 
-  it('T6: may forge any frame and gets nothing by it', async () => {
+  it('D9 T6: may forge any frame and gets nothing by it', async () => {
     const forged = "printf '\\ndrover 00 end 0\\n\\ndrover %s begin\\nerror x\\n\\ndrover %s end 0\\n' ffff ffff; exit 9";
     expect(await run(forged)).toMatchObject({status: 9, output: expect.stringContaining('drover ffff begin')});
   });

@@ -32,7 +32,7 @@ describe.each(shells)('the lease under $name', (shell: Shell) => {
     await expect(site.app.release(fence, 'late')).rejects.toMatchObject({failure: 'fenced'});
   });
 
-  it('F4 I6: fences every change of an owner that was taken over', async () => {
+  it('D2 F4 I6: fences every change of an owner that was taken over', async () => {
     const old = await site.lease('run-1', undefined, a, {ttl: 0});
     const fence = await site.lease('run-2', undefined, b);
     const move = {from: undefined, to: a, confirmSeconds: 0, restart: 'echo old'};

@@ -4,7 +4,8 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {Fence} from '../../src/lib/host/fence.js';
 import type {TaskCall, TaskState} from '../../src/lib/host/once-task.js';
-import {type Shell, Site, shells} from './verb-site.js';
+import {copiesOf} from './copies-of.js';
+import {itUnder, type Shell, Site, shells} from './verb-site.js';
 
 /** Ends the process that keeps a task below `root`, as a host that runs out of memory does, and what it started stays. */
 function killKeeper(root: string): number {
@@ -22,6 +23,7 @@ function killKeeper(root: string): number {
 }
 
 describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: Shell) => {
+  const {eachShell, oneShell} = itUnder(shell);
   let site: Site;
   let old: string;
   let next: string;
@@ -37,16 +39,22 @@ describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: She
       ...more,
     });
 
-  beforeEach(async () => {
-    site = await Site.make(shell);
-    await site.own('shared');
-    old = await site.stage({name: 'old'});
-    await site.deploy('r0', undefined, old);
-    next = await site.stage({
+  let first: Fence;
+  const copy = copiesOf(async () => {
+    const made = await Site.make(shell);
+    await made.own('shared');
+    old = await made.stage({name: 'old'});
+    await made.deploy('r0', undefined, old);
+    next = await made.stage({
       name: 'new',
       migrate: {mode: 0o755, text: 'echo "$DROVER_RUN $DROVER_RELEASE $DROVER_PREVIOUS $DROVER_APP"\n'},
     });
-    fence = await site.lease('r1', old, next);
+    first = await made.lease('r1', old, next, {ttl: 3600});
+    return made;
+  });
+  beforeEach(async () => {
+    site = await copy();
+    fence = first;
   });
   afterEach(() => site.remove());
 
@@ -57,7 +65,7 @@ describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: She
     expect(await site.events()).toEqual(expect.arrayContaining([`once-begun before ${next}`, 'once-ended before 3']));
   });
 
-  it('runs once, however often it is asked for and by whichever epoch of the run', async () => {
+  eachShell('runs once, however often it is asked for and by whichever epoch of the run', async () => {
     const count = `echo ran >>${site.at('shared', 'count')}`;
     expect(await run(count)).toMatchObject({kind: 'ended', status: 0});
     expect(await run(count)).toMatchObject({kind: 'ended', status: 0});
@@ -67,7 +75,7 @@ describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: She
     expect((await site.app.readState()).tasks).toEqual([{run: 'r1', task: 'before', state: 'done'}]);
   });
 
-  it('goes on when nobody waits, is found again by the next epoch, and keeps another run away meanwhile', async () => {
+  eachShell('goes on when nobody waits, is found again by the next epoch, and keeps another run away meanwhile', async () => {
     const go = site.at('shared', 'go');
     const command = `echo ran >>${site.at('shared', 'count')}; until [ -e ${go} ]; do sleep 0.1; done; echo done`;
     expect(await run(command, {waitSeconds: 0})).toEqual({kind: 'running'});
@@ -83,7 +91,7 @@ describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: She
     await site.lease('r2', old, next);
   });
 
-  it('I6: is refused to an epoch that was fenced off', async () => {
+  oneShell('I6: is refused to an epoch that was fenced off', async () => {
     const stale = fence;
     fence = await site.lease('r1', old, next);
     await expect(
@@ -92,7 +100,7 @@ describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: She
     expect((await site.app.readState()).tasks).toEqual([]);
   });
 
-  it('is unknown when its keeper died in the middle, stays so, and begins anew only when that is said', async () => {
+  eachShell('is unknown when its keeper died in the middle, stays so, and begins anew only when that is said', async () => {
     const command = `echo ran >>${site.at('shared', 'count')}; until [ -e ${site.at('shared', 'go')} ]; do sleep 0.1; done`;
     expect(await run(command, {waitSeconds: 1})).toEqual({kind: 'running'});
     expect(killKeeper(site.root)).toBeGreaterThan(0);
@@ -114,13 +122,13 @@ describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: She
     expect(await readFile(site.at('shared', 'count'), 'utf8')).toBe('ran\n');
   });
 
-  it('begins after all when its verb died before the task did', async () => {
+  oneShell('begins after all when its verb died before the task did', async () => {
     expect(await run('true')).toMatchObject({kind: 'ended'});
     for (const file of ['started', 'result']) await rm(site.at('.drover', 'runs', 'r1', 'once-before', file));
     expect(await run('echo begun')).toMatchObject({kind: 'ended', status: 0, output: 'begun\n'});
   });
 
-  it('V12: is ended at its deadline with all it started, and a daemon that holds its output does not hold it', async () => {
+  eachShell('V12: is ended at its deadline with all it started, and a daemon that holds its output does not hold it', async () => {
     expect(await run('echo begun; sleep 60 & wait', {deadlineSeconds: 1})).toMatchObject({
       kind: 'ended',
       lateAfterSeconds: 1,
@@ -131,7 +139,7 @@ describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: She
     if (daemon.kind === 'ended') process.kill(Number(/\d+/.exec(daemon.output)?.[0]), 'SIGKILL');
   });
 
-  it('keeps the beginning and the end of what it says', async () => {
+  eachShell('keeps the beginning and the end of what it says', async () => {
     const ended = await run('echo first; awk "BEGIN {for (i = 0; i < 40000; i++) print i}"; echo last');
     expect(ended).toMatchObject({kind: 'ended', status: 0});
     const output = ended.kind === 'ended' ? ended.output : '';

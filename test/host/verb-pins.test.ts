@@ -2,17 +2,23 @@ import {writeFile} from 'node:fs/promises';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import {rollbackTarget} from '../../src/lib/host/host-state.js';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
-import {type Shell, Site, shells} from './verb-site.js';
+import {copiesOf} from './copies-of.js';
+import {itUnder, type Shell, Site, shells} from './verb-site.js';
 
 describe.each(shells)('releases that were taken back under $name', (shell: Shell) => {
+  const {eachShell, oneShell} = itUnder(shell);
   let site: Site;
   let a: SnapshotId;
   let b: SnapshotId;
+  const copy = copiesOf(async () => {
+    const made = await Site.make(shell);
+    a = await made.stage({name: 'a'});
+    b = await made.stage({name: 'b'});
+    await made.deploy('run-1', undefined, a);
+    return made;
+  });
   beforeEach(async () => {
-    site = await Site.make(shell);
-    a = await site.stage({name: 'a'});
-    b = await site.stage({name: 'b'});
-    await site.deploy('run-1', undefined, a);
+    site = await copy();
   });
   afterEach(() => site.remove());
 
@@ -35,7 +41,7 @@ describe.each(shells)('releases that were taken back under $name', (shell: Shell
     expect((await site.app.readState()).pins).toEqual([]);
   });
 
-  it('are not pinned out where a host, and not the release, was to blame', async () => {
+  oneShell('are not pinned out where a host, and not the release, was to blame', async () => {
     const fence = await site.lease('run-2', a, b);
     await site.app.switchTo(fence, leave(a, b));
     await site.app.revert(fence);
@@ -43,7 +49,7 @@ describe.each(shells)('releases that were taken back under $name', (shell: Shell
     await site.lease('run-3', a, b);
   });
 
-  it('are pinned out on hosts that the run had not reached, and let its own run resume', async () => {
+  eachShell('are pinned out on hosts that the run had not reached, and let its own run resume', async () => {
     const fence = await site.lease('run-2', a, b);
     await site.app.pin(fence, b, {why: 'bad on web1'});
     expect((await site.app.readState()).pins).toMatchObject([{release: b, snapshot: undefined, why: 'bad on web1'}]);
@@ -51,7 +57,7 @@ describe.each(shells)('releases that were taken back under $name', (shell: Shell
     await expect(site.app.pin(fence, a, {why: 'late'})).rejects.toMatchObject({failure: 'fenced'});
   });
 
-  it('are pinned out by the confirmation of a rollback', async () => {
+  eachShell('are pinned out by the confirmation of a rollback', async () => {
     await site.deploy('run-2', a, b);
     const fence = await site.lease('run-3', b, a);
     await site.app.switchTo(fence, leave(b, a));
@@ -59,7 +65,7 @@ describe.each(shells)('releases that were taken back under $name', (shell: Shell
     expect((await site.app.readState()).pins).toMatchObject([{release: b, run: 'run-3', why: 'errors since 10:31'}]);
   });
 
-  it('I8: are nothing that a rollback leads to, confirmed as they were', async () => {
+  oneShell('I8: are nothing that a rollback leads to, confirmed as they were', async () => {
     const fence = await site.lease('run-2', a, b);
     await site.app.switchTo(fence, leave(a, b));
     await site.app.confirm(fence, b);
@@ -70,7 +76,7 @@ describe.each(shells)('releases that were taken back under $name', (shell: Shell
     expect(rollbackTarget(await site.app.readState())).toEqual({kind: 'release', id: a});
   });
 
-  it('I7: never cost the release before them its place, and stay for whoever looks into them', async () => {
+  eachShell('I7: never cost the release before them its place, and stay for whoever looks into them', async () => {
     const fence = await site.lease('run-2', a, b);
     await site.app.switchTo(fence, leave(a, b));
     await site.app.confirm(fence, b);
@@ -82,7 +88,7 @@ describe.each(shells)('releases that were taken back under $name', (shell: Shell
     expect([...(await site.app.readState()).releases].sort()).toEqual([a, b, c].sort());
   });
 
-  it('I7: pushes that were never deployed do not push proven releases out', async () => {
+  oneShell('I7: pushes that were never deployed do not push proven releases out', async () => {
     await site.deploy('run-2', a, b);
     const c = await site.stage({name: 'c'});
     await site.deploy('run-3', b, c);
@@ -92,7 +98,7 @@ describe.each(shells)('releases that were taken back under $name', (shell: Shell
     expect([...(await site.app.readState()).releases].sort()).toEqual([a, b, c, ...pushed.slice(2)].sort());
   });
 
-  it('F15: still count as taken back when the journal is cut to its newest lines', async () => {
+  eachShell('F15: still count as taken back when the journal is cut to its newest lines', async () => {
     const fence = await site.lease('run-2', a, b);
     await site.app.switchTo(fence, leave(a, b));
     await site.app.confirm(fence, b);

@@ -12,13 +12,16 @@ async function settle<T>(work: Promise<T>): Promise<T | string> {
 }
 
 describe.each(shells.filter(({uid}) => uid === undefined))('races under $name', (shell: Shell) => {
+  /** Under the other shells some of the moments are tried, since what they race for is one lock. */
+  const stride = shell === shells[0] ? 1 : 3;
+
   it('confirm and dead-man never both win', async () => {
     const site = await Site.make(shell);
     const a = await site.stage({name: 'a'});
     const b = await site.stage({name: 'b'});
     const wins = {confirm: 0, 'dead-man': 0};
     let from: string | undefined;
-    for (let round = 0; round < 16; round++) {
+    for (let round = 0; round < 16; round += stride) {
       const run = `run-${round}`;
       const to = from === a ? b : a;
       const fence = {run, epoch: await site.app.lease({run, owner: 'ana', reason: '', ttlSeconds: 60, plan: 'x', from, to})};
@@ -55,7 +58,7 @@ describe.each(shells.filter(({uid}) => uid === undefined))('races under $name', 
       expect((await site.app.readState()).decisions.get(run)).toBe(ended === 'reverted-itself' ? 'reverted' : 'confirmed');
       await site.app.release(fence, 'done');
     }
-    expect(wins.confirm + wins['dead-man']).toBe(16);
+    expect(wins.confirm + wins['dead-man']).toBe(Math.ceil(16 / stride));
     await site.remove();
   }, 60_000);
 
@@ -79,7 +82,7 @@ describe.each(shells.filter(({uid}) => uid === undefined))('races under $name', 
   it('two who send the same delta, and one who removes old releases, do each other no harm', async () => {
     const site = await Site.make(shell);
     const base = await site.stage({big: 'x'.repeat(100_000), name: 'base'});
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 5; round += stride) {
       const id = await site.snapshot({big: 'x'.repeat(100_000), name: `round ${round}`});
       await site.delta(base, id);
       const ends = await Promise.all([settle(site.send(id, {base})), settle(site.send(id, {base})), settle(site.app.prune(2, [base]))]);

@@ -11,6 +11,7 @@ import {relayPart, type StageRequest} from '../../src/lib/host/stage-request.js'
 import {generateEd25519} from '../../src/lib/inventory/ed25519-key.js';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
 import type {Delta} from '../../src/lib/snapshot/store.js';
+import {copiesOf} from './copies-of.js';
 import {sshdMissing} from './sshd.js';
 import {digestOf, type Shell, Site, shells} from './verb-site.js';
 
@@ -37,13 +38,17 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
   let door: RelayDoor;
   const hostKeys = generateEd25519('relay');
   const peerKeys = generateEd25519('peer');
+  const copy = copiesOf(async () => {
+    const made = await Site.make(shell);
+    id = await made.snapshot({big: Array.from({length: 40_000}, () => Math.random().toString(36)).join('')});
+    delta = await made.delta(undefined, id);
+    request = made.request(delta);
+    await made.app.stageOpen(request);
+    await made.app.stagePut(request, 0, Readable.from([await readFile(delta.path)]), {idleMs: 60_000, totalMs: 60_000});
+    return made;
+  });
   beforeEach(async () => {
-    [relay, peer] = [await Site.make(shell), await Site.make(shell)];
-    id = await relay.snapshot({big: Array.from({length: 200_000}, () => Math.random().toString(36)).join('')});
-    delta = await relay.delta(undefined, id);
-    request = relay.request(delta);
-    await relay.app.stageOpen(request);
-    await relay.app.stagePut(request, 0, Readable.from([await readFile(delta.path)]), {idleMs: 60_000, totalMs: 60_000});
+    [relay, peer] = [await copy(), await Site.make(shell)];
   });
   afterEach(async () => {
     await relay.app.relay.end(token);
@@ -113,7 +118,7 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
   it('takes a delta no faster than it was told, byte for byte', async () => {
     await serve();
     const seen: number[] = [];
-    await pull({rate: Math.ceil(delta.bytes / 4), onProgress: (bytes) => seen.push(bytes)});
+    await pull({rate: Math.ceil(delta.bytes / 2), onProgress: (bytes) => seen.push(bytes)});
     // As fast as it goes, it would be here before the first look at it.
     expect(seen.some((bytes) => bytes > 0 && bytes < delta.bytes)).toBe(true);
     await peer.app.stageCommit(request, {});

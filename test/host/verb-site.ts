@@ -1,10 +1,11 @@
-import {spawnSync} from 'node:child_process';
+import {execFile, spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {existsSync, mkdtempSync, symlinkSync} from 'node:fs';
 import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
-import {afterAll} from 'vitest';
+import {promisify} from 'node:util';
+import {afterAll, it} from 'vitest';
 import {type Sent, sendDelta} from '../../src/lib/delivery/send-delta.js';
 import {runChild} from '../../src/lib/host/child-exec.js';
 import type {Fence} from '../../src/lib/host/fence.js';
@@ -52,6 +53,14 @@ export const shells: readonly Shell[] = [
     : []),
 ].filter((shell) => path.isAbsolute(shell.words[0]) || has(shell.words[0]));
 
+/**
+ * `it` for what another shell could do otherwise, once where it could do otherwise for an ordinary user is shown by a test beside it; and `it` for what
+ * the words of the verbs make no difference to any more.
+ */
+export function itUnder(shell: Shell): {readonly eachShell: typeof it.skip; readonly oneShell: typeof it.skip} {
+  return {eachShell: it.runIf(shell.uid === undefined), oneShell: it.runIf(shell === shells[0])};
+}
+
 /** A link that gives the verbs to `shell` instead of /bin/sh; `before` is shell text that runs first, as rc files do. */
 export function linkWith(shell: Shell, {before = '', wrap = []}: {before?: string; wrap?: readonly string[]} = {}): Link {
   const user = shell.uid === undefined ? [] : ['setpriv', `--reuid=${shell.uid}`, `--regid=${shell.uid}`, '--clear-groups'];
@@ -96,6 +105,15 @@ export class Site {
     await chmod(folder, 0o755);
     if (shell.uid !== undefined) await chown(site.root, shell.uid, shell.uid);
     return site;
+  }
+
+  /** Another host that is what this one is now: to stage and deploy again for each test would cost dozens of programs. */
+  async copy(): Promise<Site> {
+    const folder = await mkdtemp(path.join(path.dirname(this.folder), 'drover-site-'));
+    await promisify(execFile)('cp', ['-a', `${this.folder}/.`, folder]);
+    const copied = new Site(folder, this.shell);
+    copied.trees = this.trees;
+    return copied;
   }
 
   async remove(): Promise<void> {

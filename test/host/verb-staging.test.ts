@@ -3,7 +3,7 @@ import {createReadStream} from 'node:fs';
 import {chmod, lstat, readdir, readFile, writeFile} from 'node:fs/promises';
 import {Readable} from 'node:stream';
 import {afterEach, describe, expect, it} from 'vitest';
-import {linkWith, listIncoming, readTree, type Shell, Site, shells, type TreeSpec} from './verb-site.js';
+import {itUnder, linkWith, listIncoming, readTree, type Shell, Site, shells, type TreeSpec} from './verb-site.js';
 
 const odd: TreeSpec = {
   'plain.txt': 'one',
@@ -20,6 +20,7 @@ const odd: TreeSpec = {
 };
 
 describe.each(shells)('staging under $name', (shell: Shell) => {
+  const {eachShell} = itUnder(shell);
   let site: Site;
   afterEach(() => site.remove());
 
@@ -123,7 +124,7 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     expect(await readTree(site.at('releases', without))).toEqual({config: '555/', 'config/x': '444 3'});
   });
 
-  it('reads again what was touched in the base since it was proved, and finds what was changed', async () => {
+  eachShell('reads again what was touched in the base since it was proved, and finds what was changed', async () => {
     site = await Site.make(shell);
     const before: TreeSpec = {'a/f': 'one', 'a/g': 'two', 'b/h': 'three', l: {to: 'a/f'}};
     const after: TreeSpec = {...before, 'b/h': 'four'};
@@ -152,7 +153,7 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     await Promise.all([site.app.verify(base), site.app.verify(id)]);
   });
 
-  it('refuses links that would hide a path, or have no folder', async () => {
+  eachShell('refuses links that would hide a path, or have no folder', async () => {
     site = await Site.make(shell);
     const id = await site.snapshot({'config/x': '1', into: {to: 'config'}});
     await expect(site.send(id, {links: {config: 'shared/config'}})).rejects.toMatchObject({
@@ -184,7 +185,7 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     }
   });
 
-  it('continues a part that was cut, and starts again when what it has is not ours', async () => {
+  eachShell('continues a part that was cut, and starts again when what it has is not ours', async () => {
     site = await Site.make(shell);
     const id = await site.snapshot({big: Array.from({length: 40_000}, () => Math.random().toString(36)).join('')});
     const delta = await site.delta(undefined, id);

@@ -79,7 +79,7 @@ describe.each(shells)('switching under $name', (shell: Shell) => {
     expect((await site.events()).at(-1)).toBe(`reverted ${b} ${a}`);
   });
 
-  it('compares before it swaps', async () => {
+  it('D5: compares before it swaps', async () => {
     await site.deploy('run-1', undefined, a);
     await expect(site.lease('run-2', b, 'c'.repeat(64))).rejects.toMatchObject({
       failure: 'conflict',

@@ -5,19 +5,25 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import {estimateClock, formatClock} from '../../src/lib/host/clock-estimate.js';
 import type {ArmedSwitch, TimedMove} from '../../src/lib/host/timed-switch.js';
 import type {SnapshotId} from '../../src/lib/snapshot/manifest.js';
-import {linkWith, type Shell, Site, shells} from './verb-site.js';
+import {copiesOf} from './copies-of.js';
+import {itUnder, linkWith, type Shell, Site, shells} from './verb-site.js';
 
 const now = (): number => Date.now();
 
 describe.each(shells)('a switch at an instant under $name', (shell: Shell) => {
+  const {eachShell, oneShell} = itUnder(shell);
   let site: Site;
   let a: SnapshotId;
   let b: SnapshotId;
+  const copy = copiesOf(async () => {
+    const made = await Site.make(shell);
+    a = await made.stage({name: 'a'});
+    b = await made.stage({name: 'b'});
+    await made.deploy('run-1', undefined, a);
+    return made;
+  });
   beforeEach(async () => {
-    site = await Site.make(shell);
-    a = await site.stage({name: 'a'});
-    b = await site.stage({name: 'b'});
-    await site.deploy('run-1', undefined, a);
+    site = await copy();
   });
   afterEach(() => site.remove());
 
@@ -56,7 +62,7 @@ describe.each(shells)('a switch at an instant under $name', (shell: Shell) => {
     expect(await site.app.revert(fence)).toEqual({changed: true, live: a, from: b});
   });
 
-  it('does not come without go, and not when its controller is gone after go', async () => {
+  eachShell('does not come without go, and not when its controller is gone after go', async () => {
     const fence = await site.lease('run-2', a, b);
     for (const say of [() => undefined, (armed: ArmedSwitch) => armed.go().catch((error: unknown) => error)]) {
       const armed = await site.app.armSwitch(fence, move(5000), now);
@@ -70,7 +76,7 @@ describe.each(shells)('a switch at an instant under $name', (shell: Shell) => {
     expect(await site.app.switchTo(fence, {from: a, to: b, confirmSeconds: 0, restart: ''})).toEqual({unchanged: false, restarted: false});
   });
 
-  it('leaves no dead-man behind where it was called off in its last moment', async () => {
+  eachShell('leaves no dead-man behind where it was called off in its last moment', async () => {
     const fence = await site.lease('run-2', a, b);
     const armed = await site.app.armSwitch(fence, move(5000), now);
     const answer = armed.go().catch((error: unknown) => error);
@@ -82,7 +88,7 @@ describe.each(shells)('a switch at an instant under $name', (shell: Shell) => {
     expect(await site.live()).toBe(a);
   });
 
-  it('does not come when it is too late, when another run has the lease, or when the lease has run out', async () => {
+  eachShell('does not come when it is too late, when another run has the lease, or when the lease has run out', async () => {
     const fence = await site.lease('run-2', a, b);
     await expect(site.app.armSwitch(fence, move(-30_000), now)).rejects.toMatchObject({failure: 'late'});
     const taken = await site.app.armSwitch(fence, move(4000), now);
@@ -93,19 +99,18 @@ describe.each(shells)('a switch at an instant under $name', (shell: Shell) => {
     expect(await site.live()).toBe(a);
   });
 
-  it('refuses to prepare what is not there or is not expected', async () => {
+  oneShell('refuses to prepare what is not there or is not expected', async () => {
     const fence = await site.lease('run-2', a, b);
     await expect(site.app.prepareSwitch(fence, {from: a, to: 'd'.repeat(64), restart: ''})).rejects.toMatchObject({failure: 'missing'});
     await expect(site.app.prepareSwitch(fence, {from: undefined, to: b, restart: ''})).rejects.toMatchObject({failure: 'conflict'});
   });
 
-  it('reads the clock of the host, exactly enough to tell a second from none', async () => {
+  eachShell('reads the clock of the host, exactly enough to tell a second from none', async () => {
     const estimate = await site.app.readClock(now, 250);
     expect(Math.abs(estimate.offsetMs)).toBeLessThanOrEqual(estimate.errorMs + 1);
   });
 
-  // BusyBox runs its own `date`, whatever is first on the PATH.
-  it.skipIf(shell.name === 'busybox')('sees a clock that goes wrong by seconds, and by how much', async () => {
+  oneShell('sees a clock that goes wrong by seconds, and by how much', async () => {
     const folder = path.join(site.folder, 'bin');
     await mkdir(folder);
     await writeFile(path.join(folder, 'date'), '#!/bin/sh\nexec /bin/date -d "+7 seconds" "$@"\n', {mode: 0o755});

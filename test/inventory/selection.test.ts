@@ -97,7 +97,7 @@ describe('selectHosts()', () => {
       {hosts: '-oProxyCommand=x'},
       '--hosts "-oProxyCommand=x" is not a host; write a host set like web[1-3], role:NAME, silo:NAME or all, joined by "," "&" or "!"',
     ],
-  ])('refuses, %s: %j', (_, request, line) => {
+  ])('D6: refuses, %s: %j', (_, request, line) => {
     expect(refusal(request)).toBe(`error[selection]: ${line}`);
   });
 

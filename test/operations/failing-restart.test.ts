@@ -3,6 +3,7 @@ import path from 'node:path';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {Happening} from '../../src/lib/events/event.js';
 import type {App} from '../../src/lib/inventory/app.js';
+import {copiesOf} from '../host/copies-of.js';
 import {makeApp, SiteFleet} from './site-fleet.js';
 
 /** A service manager in a few lines: `served` is what the process that it started serves. */
@@ -21,11 +22,15 @@ describe('V11: a service that does not come up', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let good: string;
   let next: string;
+  const copy = copiesOf(async () => {
+    const made = await SiteFleet.make(2);
+    good = await made.release('good');
+    expect((await made.deploy({run: 'run-1'}, good, {app: makeApp({restart: reloads, health: [servesRelease]})})).exit).toBe(0);
+    next = await made.release('next');
+    return made;
+  });
   beforeEach(async () => {
-    fleet = await SiteFleet.make(2);
-    good = await fleet.release('good');
-    expect((await fleet.deploy({run: 'run-1'}, good, {app: makeApp({restart: reloads, health: [servesRelease]})})).exit).toBe(0);
-    next = await fleet.release('next');
+    fleet = await copy();
   });
   afterEach(() => fleet.remove());
 

@@ -1,19 +1,12 @@
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {Happening} from '../../src/lib/events/event.js';
 import type {App} from '../../src/lib/inventory/app.js';
-import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
-import {makeApp, SiteFleet} from './site-fleet.js';
+import {copiesOf} from '../host/copies-of.js';
+import {canaryFirst, makeApp, SiteFleet} from './site-fleet.js';
 
 /** Healthy is what is not called bad; one host a wave. */
 const watched: App = makeApp({
-  roll: {
-    ...makeDefaultRoll(),
-    confirmMs: 0,
-    waves: [
-      {kind: 'count', count: 1},
-      {kind: 'percent', percent: 100},
-    ],
-  },
+  roll: canaryFirst,
   health: [{kind: 'run', command: '! grep -q bad name', timeoutMs: 5000, intervalMs: 100, rise: 1, deadlineMs: 300}],
 });
 
@@ -21,11 +14,15 @@ describe('a release that was taken back', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let good: string;
   let bad: string;
+  const copy = copiesOf(async () => {
+    const made = await SiteFleet.make(3);
+    good = await made.release('good');
+    expect((await made.deploy({run: 'run-1'}, good)).exit).toBe(0);
+    bad = await made.release('bad');
+    return made;
+  });
   beforeEach(async () => {
-    fleet = await SiteFleet.make(3);
-    good = await fleet.release('good');
-    expect((await fleet.deploy({run: 'run-1'}, good)).exit).toBe(0);
-    bad = await fleet.release('bad');
+    fleet = await copy();
   });
   afterEach(() => fleet.remove());
 

@@ -4,36 +4,31 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {Happening} from '../../src/lib/events/event.js';
 import type {App, Drain} from '../../src/lib/inventory/app.js';
 import type {Inventory} from '../../src/lib/inventory/host.js';
-import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
 import {describeInventory} from '../../src/lib/operations/make-plan-file.js';
 import {type PlanFile, parsePlanFile, renderPlanFile, sealPlanFile} from '../../src/lib/operations/plan-file.js';
+import {copiesOf} from '../host/copies-of.js';
 import {makeHost} from '../host/some-host.js';
 import {endOf, together} from './meeting.js';
-import {makeApp, SiteFleet} from './site-fleet.js';
+import {canaryFirst, makeApp, SiteFleet} from './site-fleet.js';
 
-const canary = makeApp({
-  roll: {
-    ...makeDefaultRoll(),
-    confirmMs: 0,
-    waves: [
-      {kind: 'count', count: 1},
-      {kind: 'percent', percent: 100},
-    ],
-  },
-});
+const canary = makeApp({roll: canaryFirst});
 
 describe('the plan file of a rollback', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let ids: readonly string[];
   const patient = makeApp({roll: {...makeApp().roll, budget: 1}});
+  const copy = copiesOf(async () => {
+    const made = await SiteFleet.make(3);
+    ids = [await made.release('1'), await made.release('2'), await made.release('3')];
+    for (const [index, id] of ids.entries()) expect((await made.deploy({run: `run-${index}`}, id)).exit).toBe(0);
+    return made;
+  });
   beforeEach(async () => {
-    fleet = await SiteFleet.make(3);
-    ids = [await fleet.release('1'), await fleet.release('2'), await fleet.release('3')];
-    for (const [index, id] of ids.entries()) expect((await fleet.deploy({run: `run-${index}`}, id)).exit).toBe(0);
+    fleet = await copy();
   });
   afterEach(() => fleet.remove());
 
-  it('goes round a silent host as a rollback without one does, within the budget', async () => {
+  it('D7: goes round a silent host as a rollback without one does, within the budget', async () => {
     const file = await fleet.planBack({run: 'run-3'}, {app: patient});
     fleet.silent.add('web2');
     const end = await fleet.applyBack({run: 'run-4'}, file, {app: patient});
@@ -79,11 +74,15 @@ describe('a plan file on its hosts', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let first: string;
   let next: string;
+  const copy = copiesOf(async () => {
+    const made = await SiteFleet.make(3);
+    first = await made.release('1');
+    expect((await made.deploy({run: 'run-1'}, first)).exit).toBe(0);
+    next = await made.release('2');
+    return made;
+  });
   beforeEach(async () => {
-    fleet = await SiteFleet.make(3);
-    first = await fleet.release('1');
-    expect((await fleet.deploy({run: 'run-1'}, first)).exit).toBe(0);
-    next = await fleet.release('2');
+    fleet = await copy();
   });
   afterEach(() => fleet.remove());
 

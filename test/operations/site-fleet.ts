@@ -1,7 +1,9 @@
+import {execFile} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {mkdir, mkdtemp, readlink, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
+import {promisify} from 'node:util';
 import {DroverError} from '../../src/lib/errors/drover-error.js';
 import type {Happening} from '../../src/lib/events/event.js';
 import {HostApp} from '../../src/lib/host/host-app.js';
@@ -52,6 +54,11 @@ export class SiteFleet {
     readonly hosts: readonly Host[],
   ) {
     this.store = openDirectoryStore({path: path.join(folder, 'store'), now: Date.now});
+    for (const host of hosts) {
+      const link = linkWith({name: 'sh', words: ['sh'], env: {...plainEnv(), HOME: path.join(folder, host.name)}});
+      this.keys.set(host.name, `SHA256:key-of-${host.name}`);
+      this.links.set(host.name, {...link, host, dial: linkLocally(host).dial, hostKeys: async () => [this.keys.get(host.name) ?? '']});
+    }
   }
 
   /** Hosts `web1`, `web2`, …; of a role where one is given. */
@@ -61,14 +68,15 @@ export class SiteFleet {
       ...makeHost({link: 'local'}, `web${index + 1}`),
       roles: role === undefined ? [] : [role as RoleName],
     }));
-    const fleet = new SiteFleet(folder, hosts);
-    for (const host of hosts) {
-      await mkdir(path.join(folder, host.name));
-      const link = linkWith({name: 'sh', words: ['sh'], env: {...plainEnv(), HOME: path.join(folder, host.name)}});
-      fleet.keys.set(host.name, `SHA256:key-of-${host.name}`);
-      fleet.links.set(host.name, {...link, host, dial: linkLocally(host).dial, hostKeys: async () => [fleet.keys.get(host.name) ?? '']});
-    }
-    return fleet;
+    for (const host of hosts) await mkdir(path.join(folder, host.name));
+    return new SiteFleet(folder, hosts);
+  }
+
+  /** Another fleet whose hosts, and whose store, are what those of this one are now. */
+  async copy(): Promise<SiteFleet> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'drover-fleet-'));
+    await promisify(execFile)('cp', ['-a', `${this.folder}/.`, folder]);
+    return new SiteFleet(folder, this.hosts);
   }
 
   async remove(): Promise<void> {
@@ -204,6 +212,16 @@ export class SiteFleet {
     };
   }
 }
+
+/** One host first, and then the others. */
+export const canaryFirst = {
+  ...makeDefaultRoll(),
+  confirmMs: 0,
+  waves: [
+    {kind: 'count', count: 1},
+    {kind: 'percent', percent: 100},
+  ],
+} satisfies App['roll'];
 
 /** The app of the fleet: content, a folder and nothing to restart. */
 export function makeApp(more: Partial<App> = {}): App {

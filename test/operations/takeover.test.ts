@@ -1,6 +1,7 @@
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {Happening} from '../../src/lib/events/event.js';
 import type {Fence} from '../../src/lib/host/fence.js';
+import {copiesOf} from '../host/copies-of.js';
 import {SiteFleet} from './site-fleet.js';
 
 describe('a rollback that takes over from a run that is alive', {timeout: 120_000}, () => {
@@ -15,11 +16,15 @@ describe('a rollback that takes over from a run that is alive', {timeout: 120_00
   };
   const leases = async (): Promise<readonly (string | undefined)[]> =>
     Promise.all(fleet.hosts.map(async ({name}) => (await fleet.state(name)).lease?.run));
+  const copy = copiesOf(async () => {
+    const made = await SiteFleet.make(2);
+    ids = [await made.release('1'), await made.release('2')];
+    for (const [index, id] of ids.entries()) expect((await made.deploy({run: `run-${index}`}, id)).exit).toBe(0);
+    return made;
+  });
   beforeEach(async () => {
     [said, asked] = [[], 0];
-    fleet = await SiteFleet.make(2);
-    ids = [await fleet.release('1'), await fleet.release('2')];
-    for (const [index, id] of ids.entries()) expect((await fleet.deploy({run: `run-${index}`}, id)).exit).toBe(0);
+    fleet = await copy();
     const [to = '', from] = ids;
     fence = {run: 'run-2', epoch: 0};
     const request = {run: 'run-2', owner: 'bob@train', reason: '', ttlSeconds: 300, plan: '{}', from, to};

@@ -2,6 +2,7 @@ import {rm} from 'node:fs/promises';
 import path from 'node:path';
 import {afterEach, describe, expect, it} from 'vitest';
 import type {TimeRequest} from '../../src/lib/operations/plan-timed.js';
+import {copiesOf} from '../host/copies-of.js';
 import {TimedFleet} from './timed-fleet.js';
 
 /** All hosts at once, this long from now. */
@@ -10,10 +11,14 @@ const soon = (inMs: number): TimeRequest => ({timeMs: Math.ceil((Date.now() + in
 describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () => {
   let fleet: TimedFleet;
   let before: readonly string[];
-  const start = async (size: number): Promise<string> => {
-    fleet = await TimedFleet.make(size);
-    before = await fleet.live();
-    return fleet.release('2');
+  const copy = copiesOf(async () => {
+    const made = await TimedFleet.make(3);
+    before = await made.live();
+    await made.release('2');
+    return made;
+  });
+  const start = async (): Promise<void> => {
+    fleet = await copy();
   };
   afterEach(() => fleet.remove());
 
@@ -28,7 +33,8 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   };
 
   it('switches 20 hosts within a second of one another, at that time and not before', async () => {
-    const id = await start(20);
+    fleet = await TimedFleet.make(20);
+    const id = await fleet.release('2');
     // Far enough ahead for a busy machine.
     const at = soon(45_000);
     const end = await fleet.deploy(at);
@@ -49,7 +55,7 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   });
 
   it('switches nobody when one host cannot be prepared', async () => {
-    await start(3);
+    await start();
     fleet.breakAt('web2', 'prepare');
     const end = await fleet.deploy(soon(60_000));
     expect(end).toMatchObject({outcome: 'refused', exit: 4});
@@ -60,7 +66,7 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   });
 
   it('touches nobody when a clock is off, and says whose and by how much', async () => {
-    await start(3);
+    await start();
     await fleet.shiftClock('web2', '+90 seconds');
     await expect(fleet.deploy(soon(60_000))).rejects.toMatchObject({
       code: 'refused',
@@ -71,16 +77,15 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   });
 
   it('blames the clock of this machine when all others agree', async () => {
-    await start(2);
-    await fleet.shiftClock('web1', '-20 seconds');
-    await fleet.shiftClock('web2', '-20 seconds');
+    await start();
+    for (const {name} of fleet.hosts) await fleet.shiftClock(name, '-20 seconds');
     await expect(fleet.deploy(soon(60_000))).rejects.toMatchObject({
-      problems: [{fix: 'all hosts agree with each other: set the clock of this machine'}, {}],
+      problems: [{fix: 'all hosts agree with each other: set the clock of this machine'}, {}, {}],
     });
   });
 
   it('is called off without a trace by a Ctrl-C while it waits', async () => {
-    await start(3);
+    await start();
     const end = await fleet.deploy(soon(120_000), (happening) => {
       if (happening.kind === 'waiting') fleet.stop();
     });
@@ -89,7 +94,7 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   });
 
   it('sends hosts back that stand ready when a Ctrl-C comes before their time', async () => {
-    await start(3);
+    await start();
     let ready = 0;
     const end = await fleet.deploy(soon(25_000), (happening) => {
       if (happening.kind === 'step-ended' && happening.step === 'arm' && ++ready === 3) fleet.stop();
@@ -100,7 +105,7 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   });
 
   it('switches nobody when one host cannot stand ready', async () => {
-    await start(3);
+    await start();
     fleet.breakAt('web3', 'switch');
     const end = await fleet.deploy(soon(25_000));
     expect(end).toMatchObject({outcome: 'rolled-back', exit: 7});
@@ -108,7 +113,7 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   });
 
   it('switches nobody when another run takes a host while it waits', async () => {
-    await start(3);
+    await start();
     let taken: Promise<unknown> | undefined;
     const take = async (): Promise<void> => {
       // Somebody takes the lease file away, and another run comes first.
@@ -127,7 +132,7 @@ describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () 
   });
 
   it('switches nobody when its time has passed before all was prepared', async () => {
-    await start(2);
+    await start();
     const end = await fleet.deploy(soon(0));
     expect(end).toMatchObject({outcome: 'refused', exit: 4});
     expect(fleet.heard('warning').map((event) => event.message)).toContainEqual(

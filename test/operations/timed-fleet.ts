@@ -1,6 +1,8 @@
+import {execFile} from 'node:child_process';
 import {lstat, mkdir, mkdtemp, readFile, readlink, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
+import {promisify} from 'node:util';
 import type {Happening} from '../../src/lib/events/event.js';
 import {lostResult} from '../../src/lib/host/exec-streams.js';
 import {HostApp} from '../../src/lib/host/host-app.js';
@@ -35,20 +37,27 @@ export class TimedFleet {
     readonly hosts: readonly Host[],
   ) {
     this.store = openDirectoryStore({path: path.join(folder, 'store'), now: Date.now});
+    for (const host of hosts) this.links.set(host.name, {...this.linkOf(host, plainEnv()), host});
   }
 
   /** A fleet on its first release, `name` `1`. */
   static async make(size: number): Promise<TimedFleet> {
     const folder = await mkdtemp(path.join(tmpdir(), 'drover-timed-'));
     const hosts = Array.from({length: size}, (_, index) => makeHost({link: 'local'}, `web${index + 1}`));
+    for (const {name} of hosts) await mkdir(path.join(folder, name));
     const fleet = new TimedFleet(folder, hosts);
-    for (const host of hosts) {
-      await mkdir(fleet.home(host.name));
-      fleet.links.set(host.name, {...fleet.linkOf(host, plainEnv()), host});
-    }
     await fleet.release('1');
     await fleet.deploy();
     return fleet;
+  }
+
+  /** Another fleet whose hosts, and whose store, are what those of this one are now. */
+  async copy(): Promise<TimedFleet> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'drover-timed-'));
+    await promisify(execFile)('cp', ['-a', `${this.folder}/.`, folder]);
+    const copied = new TimedFleet(folder, this.hosts);
+    copied.runs = this.runs;
+    return copied;
   }
 
   async remove(): Promise<void> {

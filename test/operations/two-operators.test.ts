@@ -1,4 +1,5 @@
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
+import {copiesOf} from '../host/copies-of.js';
 import {endOf, together} from './meeting.js';
 import {SiteFleet} from './site-fleet.js';
 
@@ -7,10 +8,14 @@ const rounds = Number(process.env.ROUNDS ?? 4);
 describe('several operators', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let one: string;
+  const copy = copiesOf(async () => {
+    const made = await SiteFleet.make(5);
+    one = await made.release('1');
+    expect((await made.deploy({run: 'run-0'}, one)).exit).toBe(0);
+    return made;
+  });
   beforeEach(async () => {
-    fleet = await SiteFleet.make(5);
-    one = await fleet.release('1');
-    expect((await fleet.deploy({run: 'run-0'}, one)).exit).toBe(0);
+    fleet = await copy();
   });
   afterEach(() => fleet.remove());
 

@@ -1,28 +1,23 @@
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import type {Happening} from '../../src/lib/events/event.js';
-import {makeDefaultRoll} from '../../src/lib/inventory/roll-schema.js';
-import {makeApp, SiteFleet} from './site-fleet.js';
+import {copiesOf} from '../host/copies-of.js';
+import {canaryFirst, makeApp, SiteFleet} from './site-fleet.js';
 
 /** One host after the other. */
-const app = makeApp({
-  roll: {
-    ...makeDefaultRoll(),
-    confirmMs: 0,
-    waves: [
-      {kind: 'count', count: 1},
-      {kind: 'percent', percent: 100},
-    ],
-  },
-});
+const app = makeApp({roll: canaryFirst});
 
 describe('a rollback after a controller that died', {timeout: 120_000}, () => {
   let fleet: SiteFleet;
   let [one, two]: string[] = [];
+  const copy = copiesOf(async () => {
+    const made = await SiteFleet.make(2);
+    [one, two] = [await made.release('1'), await made.release('2')];
+    expect((await made.deploy({run: 'run-1'}, one ?? '', {app})).exit).toBe(0);
+    expect((await made.deploy({run: 'run-2'}, two ?? '', {app})).exit).toBe(0);
+    return made;
+  });
   beforeEach(async () => {
-    fleet = await SiteFleet.make(2);
-    [one, two] = [await fleet.release('1'), await fleet.release('2')];
-    expect((await fleet.deploy({run: 'run-1'}, one ?? '', {app})).exit).toBe(0);
-    expect((await fleet.deploy({run: 'run-2'}, two ?? '', {app})).exit).toBe(0);
+    fleet = await copy();
   });
   afterEach(() => fleet.remove());
 

@@ -44,7 +44,7 @@ describe.skipIf(!available.ok)(`kill -9 of the controller${available.ok ? '' : `
   });
   afterAll(() => range?.rig.stop());
 
-  it('A1 A2 A3: leaves hosts that resume, a rollback, and another operator bring to one whole release, under load and above the floor', async () => {
+  it('L4 A1 A2 A3: leaves hosts that resume, a rollback, and another operator bring to one whole release, under load and above the floor', async () => {
     const trials = everything ? await listTrials(range) : usual;
     const {watch, traffic} = range.observe();
     const violations: string[] = [];

@@ -34,7 +34,7 @@ describe.skipIf(missing !== undefined)(`a power cut${missing === undefined ? '' 
   // The usual run leaves out what differs least.
   const usual = cases.filter(({system, last}) => system !== 'ext4 writeback' && last !== 'all');
 
-  it.each(everything ? cases : usual)('C1 C2: $work on $system, the kernel still writing $last', async ({system, last, work}) => {
+  it.each(everything ? cases : usual)('D3 L5 C1 C2: $work on $system, the kernel still writing $last', async ({system, last, work}) => {
     const {open, usual} = works[work] ?? {open: openStaging, usual: 0};
     const cutting = await open({system, last});
     const {steps} = cutting;

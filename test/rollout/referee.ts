@@ -4,6 +4,7 @@ import type {FleetModel} from './fleet-model.js';
 import {judgeEnd} from './judge-end.js';
 import {RunRecord, type StepEffect} from './run-record.js';
 import {judgeMove, judgeTask, judgeTurn} from './task-rules.js';
+import {goesWithOpen, judgeShortage, judgeTogether, mayTurn} from './timed-rules.js';
 
 /** Looks again this often before a floor may end a run; twice as often is a run that does not end. */
 const patience = 24;
@@ -17,14 +18,17 @@ export class Referee extends RunRecord {
   readonly wavesStarted: string[] = [];
   readonly finalOutcomes = new Map<string, string>();
   private readonly released = new Set<string>();
-  private readonly issued = new Set<string>();
+  /** Steps that were asked for, as `forward switch of web1`. */
+  readonly issued = new Set<string>();
   private readonly reading = new Set<string>();
   private readonly soaked = new Set<string>();
-  private readonly armed = new Set<string>();
-  private lastOpen: ReadonlySet<string> = new Set();
+  /** Hosts that stand ready. */
+  readonly armed = new Set<string>();
+  /** The waves that were under way when the last one began. */
+  lastOpen: ReadonlySet<string> = new Set();
   private readonly fruitless = new Map<string, number>();
   private readonly first: {readonly forward: MoveStep | undefined; readonly back: MoveStep | undefined};
-  private readonly openWaves = new Set<string>();
+  readonly openWaves = new Set<string>();
   private elsewhere: readonly string[] = [];
   issuedSteps = 0;
   private reads = 0;
@@ -68,8 +72,8 @@ export class Referee extends RunRecord {
     this.hear(before, event);
     const view = new Set(event.kind === 'rotation' ? event.serving : []);
     if (event.kind === 'step-done' && event.step === 'arm') this.armed.add(event.host);
-    this.checkTogether(event, answer);
-    if (event.kind === 'rotation') this.noteShortage(event.silo, view, answer);
+    judgeTogether(this, event, answer);
+    if (event.kind === 'rotation') judgeShortage(this, event.silo, {view, answer});
     this.elsewhere = event.kind === 'rotation' ? (event.elsewhere ?? []) : [];
     const isGivenUp = event.kind === 'task-failed' && event.how === 'not-begun' && !answer.effects.some(({kind}) => kind === 'task');
     if (isGivenUp) this.stopped ??= 'task';
@@ -215,7 +219,7 @@ export class Referee extends RunRecord {
     switch (happening.kind) {
       case 'wave-started':
         this.rule(this.stopped === undefined && !this.turned, `no wave begins after ${this.stopped}`);
-        this.rule(this.goesWithOpen(happening.wave), `wave ${happening.wave} begins after ${[...this.openWaves].join(', ')} has ended`);
+        this.rule(goesWithOpen(this, happening.wave), `wave ${happening.wave} begins after ${[...this.openWaves].join(', ')} has ended`);
         this.openWaves.add(happening.wave);
         this.lastOpen = new Set(this.openWaves);
         this.wavesStarted.push(happening.wave);
@@ -226,7 +230,7 @@ export class Referee extends RunRecord {
         this.openWaves.delete(happening.wave);
         return;
       case 'rolling-back':
-        if (this.plan.at !== undefined && this.mayTurn()) this.turned = true;
+        if (this.plan.at !== undefined && mayTurn(this)) this.turned = true;
         this.rule(this.turned, 'only a run that turned round goes back');
         return;
       case 'host-ended':
@@ -246,53 +250,6 @@ export class Referee extends RunRecord {
     }
     this.rule(outcome === 'failed' || this.stopped === undefined, `a wave does not pass after ${this.stopped}`);
     this.rule(outcome === 'failed' || this.hasSoaked(wave), `wave ${wave} does not pass before its soak`);
-  }
-
-  /** Waves of a timed plan begin together when they have one time. */
-  private goesWithOpen(name: string): boolean {
-    const offset = (wave: string): number | undefined => this.plan.waves.find((each) => each.name === wave)?.offsetMs;
-    return this.openWaves.size === 0 || (this.plan.at !== undefined && [...this.openWaves].every((wave) => offset(wave) === offset(name)));
-  }
-
-  /**
-   * A timed run turns round when it was stopped before the hosts of the waves under way were asked to switch, and when a wave ended of which
-   * no host arrived.
-   */
-  private mayTurn(): boolean {
-    const waves = this.plan.waves.filter(({name}) => this.lastOpen.has(name));
-    const hasSwitched = waves.some(({hosts}) => hosts.some((host) => this.issued.has(`forward switch of ${host}`)));
-    if (!hasSwitched) return this.stopped !== undefined;
-    return this.inHand.size === 0 && waves.some(({hosts}) => !hosts.some((host) => this.arrived.has(host)));
-  }
-
-  /** A timed wave of which not every host may be taken out is given up whole. */
-  private noteShortage(silo: string, view: ReadonlySet<string>, answer: Answer): void {
-    if (this.plan.at === undefined || this.stopped !== undefined || this.turned) return;
-    const members = this.plan.waves
-      .filter((wave) => this.openWaves.has(wave.name) && wave.silo === silo)
-      .flatMap(({hosts}) => hosts)
-      .filter((host) => !this.arrived.has(host));
-    const left = [...view].filter((host) => !members.includes(host)).length;
-    if (left >= (this.plan.floors[silo] ?? 0) || !members.some((host) => view.has(host))) return;
-    this.rule(
-      !answer.effects.some(({kind}) => kind === 'step'),
-      `${left} hosts of ${silo} would be left, too few for its floor: none is taken out`,
-    );
-    this.stopped = 'floor';
-  }
-
-  /** The hosts of a timed wave are let go in one answer, once all of them stand ready. */
-  private checkTogether(event: RolloutEvent, answer: Answer): void {
-    if (this.plan.at === undefined) return;
-    const switching = answer.effects.flatMap((effect) => (effect.kind === 'step' && effect.step === 'switch' ? [effect.host] : []));
-    if (switching.length === 0) return;
-    this.rule(event.kind === 'time-come' && event.moment === 'switch', 'hosts switch when their time has come');
-    const members = this.plan.waves.filter(({name}) => this.openWaves.has(name)).flatMap(({hosts}) => hosts);
-    this.rule(
-      members.every((host) => switching.includes(host) || (this.arrived.has(host) && !this.issued.has(`forward arm of ${host}`))),
-      `${members.length} hosts have one time, ${switching.length} of them switch`,
-    );
-    for (const host of switching) this.rule(this.armed.has(host), `${host} stands ready before it switches`);
   }
 
   private isBusy(silo: string): boolean {

@@ -21,13 +21,13 @@ async function prove(...args: readonly string[]): Promise<{status: number; line:
 }
 
 describe('the simulator', {timeout: 600_000}, () => {
-  it('I1 to I17: finds no violation when the n-th call of a run fails, nor in worlds where a seed decides', async () => {
+  it('L0 L3 I1 to I17: finds no violation when the n-th call of a run fails, nor in worlds where a seed decides', async () => {
     const {status, line, said} = await prove('simulate', '--short');
     expect(line, said).toMatch(/^\d{3,} schedules, \d{5,} events, invariant violations: 0$/);
     expect(status).toBe(0);
   });
 
-  it('finds bugs that are planted', async () => {
+  it('L6: finds bugs that are planted', async () => {
     const {status, line, said} = await prove('planted', '--short');
     expect(line, said).toBe('4 planted, 4 found');
     expect(status).toBe(0);

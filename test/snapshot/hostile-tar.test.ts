@@ -153,7 +153,7 @@ function flipped(bytes: Buffer): Buffer {
   return copy;
 }
 
-describe('unpackTar() refuses (T10)', () => {
+describe('unpackTar() refuses (T10 D10)', () => {
   it.each(hostile)('%s', async (_, archive, message) => {
     await withFolder(async (folder) => {
       fs.mkdirSync(`${folder}/outside`);

@@ -35,6 +35,22 @@ describe('compileIgnores()', () => {
     expect([ignores('a.log', false), ignores('keep.log', false)]).toEqual([true, false]);
   });
 
+  it.each([
+    ['stars', `${'*a'.repeat(40)}*b`, 'a'.repeat(4000), 'b'],
+    ['stars and question marks', `x/${'*?'.repeat(40)}*b`, `x/${'a'.repeat(4000)}`, 'b'],
+    ['double stars', `${'**/a/'.repeat(40)}b`, `${'a/'.repeat(2000)}c`, '/a/b'],
+    ['stars between double stars', `${'**/*a*a*a/'.repeat(40)}*b`, `${'aaaaaaa/'.repeat(500)}c`, 'b'],
+    ['nothing but double stars', `${'**/'.repeat(4000)}*a*b`, `${'a/'.repeat(2000)}ca`, 'b'],
+  ])('T34: a pattern of 40 and more %s is decided', (_, pattern, path, end) => {
+    const ignores = compileIgnores([pattern]);
+    expect([ignores(path, false), ignores(`${path}${end}`, false)]).toEqual([false, true]);
+  });
+
+  it('T34: many spaces at the end of a pattern, and in the middle, are decided', () => {
+    const spaces = ' '.repeat(100_000);
+    expect(compileIgnores([`x${spaces}y${spaces}`])(`x${spaces}y`, false)).toBe(true);
+  });
+
   it('agrees with git check-ignore on any pattern and path', async () => {
     const part = fc.constantFrom(
       'a',
@@ -61,12 +77,34 @@ describe('compileIgnores()', () => {
       'a\\',
       '^',
       '$',
+      'a*b*',
+      '*a*[ab]*b',
+      '*b?*a',
     );
     const pattern = fc
-      .tuple(fc.constantFrom('', '', '!', '/'), fc.array(part, {minLength: 1, maxLength: 3}), fc.constantFrom('', '', '/', ' '))
+      .tuple(fc.constantFrom('', '', '!', '/'), fc.array(part, {minLength: 1, maxLength: 5}), fc.constantFrom('', '', '/', ' '))
       .map(([start, parts, end]) => `${start}${parts.join('/')}${end}`);
-    const component = fc.constantFrom('a', 'b', 'ab', '.a', '*', 'c', ']', '{a,b}', '(a)', '+', 'a b', '^', '$', 'a\\', '[');
-    const path = fc.array(component, {minLength: 1, maxLength: 3}).map((parts) => parts.join('/'));
+    const component = fc.constantFrom(
+      'a',
+      'b',
+      'ab',
+      '.a',
+      '*',
+      'c',
+      ']',
+      '{a,b}',
+      '(a)',
+      '+',
+      'a b',
+      '^',
+      '$',
+      'a\\',
+      '[',
+      'aab',
+      'abab',
+      'bba',
+    );
+    const path = fc.array(component, {minLength: 1, maxLength: 4}).map((parts) => parts.join('/'));
     await withFolder(async (folder) => {
       execFileSync('git', ['init', '-q', folder], {stdio: 'ignore'});
       fc.assert(

@@ -9,6 +9,7 @@ import {loadProject} from '../inventory/project-file.js';
 import {type SelectionRequest, selectHosts} from '../inventory/selection.js';
 import {runTrustedProgram} from './inventory-program.js';
 import {refuseRunningConfigs} from './inventory-ssh-config.js';
+import {refuseThisMachine} from './inventory-this-machine.js';
 import {stateDirectory} from './state-directory.js';
 
 export interface ProjectFlags {
@@ -25,24 +26,34 @@ export interface Loaded {
 /** Reads both files; everything wrong in them is told before any connection is opened. */
 export async function loadBoth(flags: ProjectFlags, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Loaded> {
   const project = await loadProject(flags.config, {signal});
-  return {project, inventory: await loadInventoryOf(flags, project.inventory, env, signal)};
+  const named = flags.inventory ?? project.inventory;
+  return {project, inventory: await loadNamed(named, {trustNow: flags['trust-inventory'], project: project.file, env, signal})};
 }
 
 /** The inventory alone: `--inventory`, else the project's, else ./inventory.yml. */
 export async function loadInventoryOnly(flags: ProjectFlags, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Inventory> {
-  if (flags.inventory !== undefined) return loadInventoryOf(flags, flags.inventory, env, signal);
-  return (await loadBoth(flags, env, signal)).inventory;
+  if (flags.inventory === undefined) return (await loadBoth(flags, env, signal)).inventory;
+  return loadNamed(flags.inventory, {trustNow: flags['trust-inventory'], env, signal});
 }
 
-async function loadInventoryOf(flags: ProjectFlags, named: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Inventory> {
-  const trust = {stateDir: stateDirectory(env), trustNow: flags['trust-inventory'], env};
-  const file = path.relative(process.cwd(), flags.inventory ?? named);
+interface LoadOptions {
+  readonly trustNow: boolean;
+  /** The file whose commands the hosts will be given; none when the operator alone says what they do. */
+  readonly project?: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+async function loadNamed(named: string, {trustNow, project, env, signal}: LoadOptions): Promise<Inventory> {
+  const trust = {stateDir: stateDirectory(env), trustNow, env};
+  const file = path.relative(process.cwd(), named);
   const inventory = await loadInventory(file.startsWith('..') ? path.resolve(named) : file, {
     signal,
     home: env.HOME ?? homedir(),
     run: (program, abort) => runTrustedProgram(program, trust, abort),
   });
   await refuseRunningConfigs(inventory, trust);
+  await refuseThisMachine(inventory, project, trust);
   return inventory;
 }
 

@@ -25,7 +25,7 @@ export const projectFlags = {
     helpGroup: 'PROJECT',
   }),
   'trust-inventory': Flags.boolean({
-    description: 'trust what the inventory runs here, a program or an ssh_config, as it is now',
+    description: 'trust what the inventory runs here, a program, an ssh_config or link: local with the project, as they are now',
     helpGroup: 'PROJECT',
   }),
 };
