@@ -4,8 +4,10 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {HashedNames} from '../../src/lib/host/hashed-names.js';
 import {judgeHostKey, orderAlgorithms} from '../../src/lib/host/host-key.js';
 import {fingerprintOf, KnownHosts, type KnownKeys, knownName} from '../../src/lib/host/known-hosts.js';
+import {WorkSlices} from '../../src/lib/host/work-slices.js';
 import {makeHost} from './some-host.js';
 
 const key = (text: string): string => Buffer.from(text).toString('base64');
@@ -82,6 +84,78 @@ describe('known_hosts', () => {
       }),
       {numRuns: 200},
     );
+  });
+
+  it('matches a hashed name exactly where HMAC-SHA1 says so, however long the name is', async () => {
+    const names = fc.string({unit: 'grapheme-ascii', minLength: 1, maxLength: 253}).map((text) => text.toLowerCase());
+    await fc.assert(
+      fc.asyncProperty(names, names, fc.uint8Array({minLength: 20, maxLength: 20}), async (name, other, salt) => {
+        const hashed = new HashedNames();
+        [name, other].forEach((each, line) => {
+          const digest = createHmac('sha1', salt).update(each).digest('base64');
+          hashed.add(`|1|${Buffer.from(salt).toString('base64')}|${digest}`, line);
+        });
+        expect(await hashed.find(name, new WorkSlices())).toEqual(name === other ? [0, 1] : [0]);
+      }),
+      {numRuns: 300},
+    );
+  });
+
+  describe('in a long file', () => {
+    /** Remembers what was done between one turn of the event loop and the next. */
+    class WatchedSlices extends WorkSlices {
+      readonly done = [0];
+
+      constructor(most: number) {
+        super(most, async () => {
+          this.done.push(0);
+        });
+      }
+
+      override async spend(units: number): Promise<void> {
+        this.done.push((this.done.pop() ?? 0) + units);
+        await super.spend(units);
+      }
+
+      total(): number {
+        return this.done.reduce((sum, units) => sum + units, 0);
+      }
+    }
+
+    const hash = (name: string): string => {
+      const salt = randomBytes(20);
+      return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`;
+    };
+    const names = Array.from({length: 40}, (_, index) => `web${index}.example.com`);
+    async function writeKnown(write: (name: string) => string): Promise<string> {
+      const file = path.join(folder, `long-${++files}`);
+      const all = [...names, ...Array.from({length: 1960}, (_, index) => `other${index}.example.com`)];
+      await writeFile(file, all.map((name, index) => `${write(name)} ssh-ed25519 ${key(`k${index}`)}\n`).join(''));
+      return file;
+    }
+
+    it('hashed names are each hashed once for a host, with a turn for others after every slice', async () => {
+      const file = await writeKnown(hash);
+      const slices = new WatchedSlices(500);
+      const knownHosts = new KnownHosts(slices);
+      const found = await Promise.all([...names, ...names].map((name) => knownHosts.lookUp(name, [file])));
+      expect(found.map(({keys}) => keys.map((each) => each.key.toString()))).toEqual(
+        [...names, ...names].map((_, index) => [`k${index % names.length}`]),
+      );
+      expect(Math.max(...slices.done)).toBeLessThanOrEqual(504);
+      expect(slices.total()).toBeLessThan(2000 * (names.length + 5));
+    });
+
+    it('plain names cost no more with every host that is looked up', async () => {
+      const file = await writeKnown((name) => `${name},10.0.0.1`);
+      const slices = new WatchedSlices(500);
+      const knownHosts = new KnownHosts(slices);
+      await knownHosts.lookUp('nobody', [file]);
+      const parsing = slices.total();
+      for (const name of names) expect((await knownHosts.lookUp(name, [file])).keys).toHaveLength(1);
+      expect(slices.total()).toBe(parsing);
+      expect((await knownHosts.lookUp('10.0.0.1', [file])).keys).toHaveLength(2000);
+    });
   });
 
   it('names a host as OpenSSH does', () => {

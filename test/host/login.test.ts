@@ -124,6 +124,26 @@ describe.skipIf(sshdMissing !== undefined)(`logging in${sshdMissing === undefine
     dead?.close();
   });
 
+  it('takes ssh where its own client lacks what ssh_config asks for, and says why', async () => {
+    const chosen = async (kex: string, more: Partial<SshSettings> = {}): Promise<string> => {
+      const config = await bench.write(`KexAlgorithms ${kex}\n`);
+      const told: string[] = [];
+      const onOpenssh = async (_: unknown, why: string): Promise<void> => void told.push(why);
+      const opener = createLinkOpener({env: plainEnv(), runtimeDirectory: bench.folder, onOpenssh});
+      try {
+        const link = await opener.open(hostAt(sshd, {config, ...more}), patiently);
+        return [link.kind, ...told].join(': ');
+      } catch (error) {
+        return String(error);
+      } finally {
+        await opener.closeAll();
+      }
+    };
+    expect(await chosen('ecdh-sha2-nistp384')).toBe('ssh');
+    expect(await chosen('sntrup761x25519-sha512@openssh.com')).toBe('openssh: KexAlgorithms');
+    expect(await chosen('sntrup761x25519-sha512@openssh.com', {link: 'ssh'})).toContain('web1: link: ssh cannot keep to KexAlgorithms');
+  });
+
   it('openssh reports that there is no ssh', async () => {
     const error = await bench.failure(hostAt(sshd, {link: 'openssh'}), plainEnv({PATH: bench.folder}));
     expect([error.code, error.message]).toEqual(['unreachable', 'web1: ssh not found in PATH']);

@@ -2,8 +2,16 @@ import {chmod, mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir, userInfo} from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {resolveSsh, sshArguments} from '../../src/lib/host/ssh-settings.js';
+import {modernAlgorithms} from '../../src/lib/host/ssh-algorithms.js';
+import {sshArguments} from '../../src/lib/host/ssh-arguments.js';
+import {SshResolver} from '../../src/lib/host/ssh-resolver.js';
+import type {ResolvedSsh} from '../../src/lib/host/ssh-settings.js';
+import type {Host} from '../../src/lib/inventory/host.js';
 import {makeHost, patiently} from './some-host.js';
+
+async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ResolvedSsh> {
+  return new SshResolver(env).resolve(host, signal);
+}
 
 describe('ssh settings', () => {
   let folder: string;
@@ -57,6 +65,7 @@ describe('ssh settings', () => {
       knownHostsFiles: [path.join(userInfo().homedir, 'known hosts'), '/two', '/etc/ssh/known'],
       hostKeyAlias: 'web',
       addressFamily: 'inet',
+      algorithms: modernAlgorithms,
       needsOpenssh: undefined,
     });
   });

@@ -23,6 +23,15 @@ const cases: Case[] = [
     'hosts:\n  web[1-3]: {}\n  WEB2: {}\n',
     ['host "WEB2" is named twice, first at 2:3 (overlap.yml:3:3); remove it from one of them'],
   ],
+  [
+    'T27',
+    'require.yml',
+    'hosts:\n  web1: {link: ssh}\n  web2: {link: local}\nssh: {require: openssh, link: ssh}\n',
+    [
+      'link ssh, where ssh.require at 4:7 wants openssh (require.yml:2:16); remove it',
+      'link ssh, where ssh.require at 4:7 wants openssh (require.yml:4:31); remove it',
+    ],
+  ],
   ['XI7', 'tag.yml', 'hosts:\n  web1:\n    silo: !!js/function "x"\n', ['tag !!js/function is not allowed (tag.yml:3:11); remove it']],
   [
     'XI7',
@@ -141,7 +150,7 @@ const cases: Case[] = [
       'link must be "auto", "ssh", "openssh" or "local", got "sshh" (settings.yml:3:13); did you mean "ssh"?',
       'fingerprint "abc" is not a valid fingerprint (settings.yml:3:32); SHA256:…, as ssh-keygen -lf prints it',
       'role is empty (settings.yml:3:43); give it a value',
-      'identity "%h" is not a valid path (settings.yml:4:17); an absolute path, a path from the folder of the inventory, or ~/…; without %',
+      'identity "%h" is not a valid path (settings.yml:4:17); an absolute path, a path from the folder of the inventory, or ~/…; without %, quotes or ${',
       'connect_timeout needs a unit, for example 5s or 2m, got "5" (settings.yml:4:40)',
       'c must be a map, got a list (settings.yml:5:6)',
     ],

@@ -57,6 +57,12 @@ ssh: {user: deploy, port: 22, identity: key, known_hosts: ~/known, config: /etc/
     ]);
   });
 
+  it('T27: may require the client of the system for all hosts that are not this machine', async () => {
+    const file = await folder.write('require.yml', 'hosts: {web1: {}, web2: {link: auto}, web3: {link: local}}\nssh: {require: openssh}\n');
+    const {hosts} = await loadInventory(file, {signal});
+    expect(hosts.map(({ssh}) => ssh.link)).toEqual(['openssh', 'openssh', 'local']);
+  });
+
   it('reads CRLF, JSON and YAML alike (XI10)', async () => {
     const unix = await folder.write('unix.yml', 'hosts:\n  web1:\n    silo: no\n    role: on\n');
     const windows = await folder.write('windows.yml', 'hosts:\r\n  web1:\r\n    silo: no\r\n    role: on\r\n');

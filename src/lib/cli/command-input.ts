@@ -1,7 +1,7 @@
 import {createReadStream} from 'node:fs';
 import type {Readable} from 'node:stream';
 import {DroverError} from '../errors/drover-error.js';
-import {quoteWord} from './shell-word.js';
+import {quoteWord} from '../errors/shell-word.js';
 
 /** Every host gets a copy, all of them at once. */
 const maxInputBytes = 16 * 1024 * 1024;

@@ -1,5 +1,6 @@
 import {DroverError} from '../errors/drover-error.js';
 import {printableLines} from '../errors/printable.js';
+import {quoteWord} from '../errors/shell-word.js';
 import {type CommandResult, runCommand} from '../operations/run-command.js';
 import type {Answer} from './answer.js';
 import {readInput, readScript} from './command-input.js';
@@ -7,7 +8,6 @@ import {conductRun, type RunFlags} from './conduct-run.js';
 import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags} from './load-project.js';
 import {OutputFolder} from './output-folder.js';
 import {renderOutputs} from './run-text.js';
-import {quoteWord} from './shell-word.js';
 import {inspectTerminal} from './terminal.js';
 
 type CommandFlags = ProjectFlags &

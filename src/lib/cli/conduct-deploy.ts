@@ -1,4 +1,5 @@
 import {DroverError} from '../errors/drover-error.js';
+import {quoteWord} from '../errors/shell-word.js';
 import type {App} from '../inventory/app.js';
 import {type DeployOptions, deployApp} from '../operations/deploy-app.js';
 import type {Answer} from './answer.js';
@@ -11,7 +12,6 @@ import {readPinFlag} from './pin-flags.js';
 import {choosePlan, refuseBeside} from './plan-file-flags.js';
 import type {ReadPlan} from './read-plan-file.js';
 import {chooseAppOfPlan, chooseHostsOfPlan, reviewPlan} from './review-plan.js';
-import {quoteWord} from './shell-word.js';
 import {readSkips} from './skip-flags.js';
 import {readTimeFlags} from './time-flags.js';
 import {adjustApp, type TransferFlags} from './transfer-flags.js';

@@ -115,7 +115,11 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
     random: Math.random,
     ...ndjson,
   });
-  const real = createLinkOpener({env, runtimeDirectory: runtimeDirectory(env)});
+  const real = createLinkOpener({
+    env,
+    runtimeDirectory: runtimeDirectory(env),
+    onOpenssh: (host, why) => world.emit({kind: 'link-chosen', host: host.name, link: 'openssh', why}),
+  });
   const links = dry ? createPrintingOpener(real, (line) => process.stdout.write(`${printable(line)}\n`)) : real;
   const world: World = {
     project,

@@ -1,6 +1,7 @@
 import {appendFile, readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
+import {writeKnownLine} from '../host/known-hosts.js';
 import type {ShownKey} from '../host/shown-key.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Inventory} from '../inventory/host.js';
@@ -57,13 +58,14 @@ function chooseFile(inventory: Inventory): string {
 }
 
 async function addKeys(file: string, keys: readonly ShownKey[]): Promise<void> {
+  const lines = keys.map(writeKnownLine).join('');
   try {
     const before = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw error;
     });
     const gap = before === '' || before.endsWith('\n') ? '' : '\n';
-    await appendFile(file, `${gap}${keys.map(({name, type, key}) => `${name} ${type} ${key}\n`).join('')}`);
+    await appendFile(file, `${gap}${lines}`);
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new DroverError({code: 'refused', message: `${file} cannot be written (${why})`, fix: 'name another one with --file'});

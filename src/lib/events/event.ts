@@ -94,6 +94,8 @@ export type Happening =
       /** One line, foreign text unescaped. */
       readonly detail?: string;
     }
+  /** The system's ssh carries the connection, as drover's own client cannot serve the host: a setting or a key. Not where the inventory says so. */
+  | {readonly kind: 'link-chosen'; readonly host: string; readonly link: 'openssh'; readonly why: string}
   /** A try failed and another follows. */
   | {
       readonly kind: 'retrying';

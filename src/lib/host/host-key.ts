@@ -1,4 +1,5 @@
 import {DroverError} from '../errors/drover-error.js';
+import {quoteWord} from '../errors/shell-word.js';
 import type {Host} from '../inventory/host.js';
 import {fingerprintOf, type KnownKeys} from './known-hosts.js';
 
@@ -30,7 +31,8 @@ export function judgeHostKey(host: Host, name: string, shown: Buffer, known: Kno
 export function explainScan(host: Host, name: string): string {
   const bracketed = /^\[(.*)\]:(\d+)$/.exec(name);
   const words = bracketed === null ? name : `-p ${bracketed[2]} ${bracketed[1]}`;
-  return `check it, then: ssh-keyscan ${words} >> ${host.ssh.knownHosts ?? '~/.ssh/known_hosts'}`;
+  const file = host.ssh.knownHosts === undefined ? '~/.ssh/known_hosts' : quoteWord(host.ssh.knownHosts);
+  return `check it, then: ssh-keyscan ${words} >> ${file}`;
 }
 
 const families = {

@@ -1,5 +1,8 @@
-import {createHash, createHmac} from 'node:crypto';
+import {createHash} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
+import {DroverError} from '../errors/drover-error.js';
+import {NamePatterns} from './name-patterns.js';
+import {WorkSlices} from './work-slices.js';
 
 /** One key that known_hosts gives a name. */
 export interface KnownKey {
@@ -9,114 +12,133 @@ export interface KnownKey {
   readonly where: string;
 }
 
-interface KnownLine extends KnownKey {
-  readonly marker: 'cert-authority' | 'revoked' | undefined;
-  readonly patterns: string;
-}
-
 /** What the known_hosts files say of one name. */
 export interface KnownKeys {
   /** Accepted keys. */
   readonly keys: readonly KnownKey[];
-  /** Keys of the same name at the usual port: as for OpenSSH, good enough where `keys` is empty, and no sign of a change. */
+  /** Keys of the same name at the usual port: as for OpenSSH, good enough where `keys` is empty, and no sign of a change. Empty where `keys` is not. */
   readonly portless: readonly KnownKey[];
   readonly revoked: readonly Buffer[];
   /** True where a certificate authority vouches for this name: only the OpenSSH client can check that. */
   readonly certified: boolean;
 }
 
-/** known_hosts files, each read and parsed once. A missing file is an empty one, as for OpenSSH. */
+/** Asked of all lines of a file, or of those that a marker sets apart: there are few of these, and they count for every host. */
+class KnownLines {
+  private readonly names: NamePatterns;
+  private readonly lines: {readonly marker: Marker | undefined; readonly type: string; readonly key: string; readonly where: string}[] = [];
+
+  constructor(slices: WorkSlices) {
+    this.names = new NamePatterns(slices);
+  }
+
+  add(names: string, line: (typeof this.lines)[number]): void {
+    this.names.add(names, this.lines.push(line) - 1);
+  }
+
+  async find(name: string): Promise<KnownLine[]> {
+    const found = await this.names.find(name);
+    return found.flatMap((index) => {
+      const line = this.lines[index];
+      return line === undefined ? [] : [{...line, key: Buffer.from(line.key, 'base64')}];
+    });
+  }
+}
+
+type Marker = 'cert-authority' | 'revoked';
+
+interface KnownLine extends KnownKey {
+  readonly marker: Marker | undefined;
+}
+
+interface KnownFile {
+  readonly plain: KnownLines;
+  readonly marked: KnownLines;
+}
+
+/**
+ * known_hosts files, each read and parsed once. A missing file is an empty one, as for OpenSSH. However long the files are and however many
+ * hosts ask at once, the event loop goes on in between.
+ */
 export class KnownHosts {
-  private readonly files = new Map<string, Promise<readonly KnownLine[]>>();
+  private readonly files = new Map<string, Promise<KnownFile>>();
+
+  constructor(private readonly slices = new WorkSlices()) {}
 
   /** `name` is what OpenSSH looks up: the alias, or the host name, or `[name]:port`. */
   async lookUp(name: string, files: readonly string[]): Promise<KnownKeys> {
-    const lines = (await Promise.all(files.map((file) => this.load(file)))).flat();
-    const matching = lines.filter((line) => matchesPatterns(name, line.patterns));
-    const plain = /^\[(.*)\]:\d+$/.exec(name)?.[1];
-    const portless = plain === undefined ? [] : lines.filter((line) => matchesPatterns(plain, line.patterns));
+    const loaded = await Promise.all(files.map((file) => this.load(file)));
+    const find = async (which: keyof KnownFile, wanted: string): Promise<KnownLine[]> =>
+      (await Promise.all(loaded.map((file) => file[which].find(wanted)))).flat();
+    const portlessName = /^\[(.*)\]:\d+$/.exec(name)?.[1];
+    const keys = await find('plain', name);
+    const marked = await find('marked', name);
+    const portlessMarked = portlessName === undefined ? [] : await find('marked', portlessName);
     return {
-      keys: matching.filter((line) => line.marker === undefined),
-      portless: portless.filter((line) => line.marker === undefined),
-      revoked: [...matching, ...portless].filter((line) => line.marker === 'revoked').map((line) => line.key),
-      certified: matching.some((line) => line.marker === 'cert-authority'),
+      keys,
+      portless: keys.length > 0 || portlessName === undefined ? [] : await find('plain', portlessName),
+      revoked: [...marked, ...portlessMarked].filter((line) => line.marker === 'revoked').map((line) => line.key),
+      certified: marked.some((line) => line.marker === 'cert-authority'),
     };
   }
 
-  private load(file: string): Promise<readonly KnownLine[]> {
+  private load(file: string): Promise<KnownFile> {
     const known = this.files.get(file);
     if (known !== undefined) return known;
     const loading = readFile(file, 'utf8').then(
-      (text) => text.split('\n').flatMap((line, index) => parseLine(line, `${file}:${index + 1}`)),
+      (text) => this.slices.run(() => this.parse(text, file)),
       (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return this.parse('', file);
         throw error;
       },
     );
     this.files.set(file, loading);
     return loading;
   }
+
+  private async parse(text: string, file: string): Promise<KnownFile> {
+    const known = {plain: new KnownLines(this.slices), marked: new KnownLines(this.slices)};
+    let number = 0;
+    for (const line of text.split('\n')) {
+      addLine(known, line, `${file}:${++number}`);
+      await this.slices.spend(parseUnits);
+    }
+    return known;
+  }
 }
 
-function parseLine(line: string, where: string): KnownLine[] {
+/** A line is cut up, and its salt hashed. */
+const parseUnits = 4;
+
+function addLine(known: KnownFile, line: string, where: string): void {
   const words = line.trim().split(/[ \t]+/);
-  if (words[0] === undefined || words[0] === '' || words[0].startsWith('#')) return [];
+  if (words[0] === undefined || words[0] === '' || words[0].startsWith('#')) return;
   const marker = words[0] === '@revoked' ? 'revoked' : words[0] === '@cert-authority' ? 'cert-authority' : undefined;
   if (words[0].startsWith('@')) {
-    if (marker === undefined) return [];
+    if (marker === undefined) return;
     words.shift();
   }
-  const [patterns, type, key] = words;
-  if (patterns === undefined || type === undefined || key === undefined) return [];
-  return [{marker, patterns, type, key: Buffer.from(key, 'base64'), where}];
-}
-
-function matchesPatterns(name: string, patterns: string): boolean {
-  if (patterns.startsWith('|1|')) return matchesHash(name, patterns);
-  let matched = false;
-  for (const pattern of patterns.split(',')) {
-    const negated = pattern.startsWith('!');
-    if (!matchesPattern(name.toLowerCase(), (negated ? pattern.slice(1) : pattern).toLowerCase())) continue;
-    if (negated) return false;
-    matched = true;
-  }
-  return matched;
-}
-
-function matchesHash(name: string, hashed: string): boolean {
-  const [, , salt, digest] = hashed.split('|');
-  if (salt === undefined || digest === undefined) return false;
-  return createHmac('sha1', Buffer.from(salt, 'base64')).update(name.toLowerCase()).digest('base64') === digest;
-}
-
-/** `*` and `?` as in ssh_config; linear in both lengths for the patterns that occur. */
-function matchesPattern(name: string, pattern: string): boolean {
-  let at = 0;
-  let from = 0;
-  let star = -1;
-  let mark = 0;
-  while (at < name.length) {
-    if (from < pattern.length && (pattern[from] === '?' || pattern[from] === name[at])) {
-      at++;
-      from++;
-    } else if (pattern[from] === '*') {
-      star = from++;
-      mark = at;
-    } else if (star >= 0) {
-      from = star + 1;
-      at = ++mark;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[from] === '*') from++;
-  return from === pattern.length;
+  const [names, type, key] = words;
+  if (names === undefined || type === undefined || key === undefined) return;
+  known[marker === undefined ? 'plain' : 'marked'].add(names, {marker, type, key, where});
 }
 
 /** What OpenSSH calls the host in known_hosts. */
 export function knownName(resolved: {readonly hostname: string; readonly port: number; readonly hostKeyAlias: string | undefined}): string {
   const {hostname, port, hostKeyAlias} = resolved;
   return hostKeyAlias ?? (port === 22 ? hostname : `[${hostname}]:${port}`);
+}
+
+/** The line that makes a key known. Throws `refused` for a name that would be read as more than itself: ssh_config may hold any as its HostKeyAlias. */
+export function writeKnownLine({name, type, key}: {readonly name: string; readonly type: string; readonly key: string}): string {
+  if (!/^[^\s,*?!|#@"'\\]+$/.test(name) || /\p{C}/u.test(name)) {
+    throw new DroverError({
+      code: 'refused',
+      message: `known_hosts cannot hold the name ${JSON.stringify(name)}`,
+      fix: 'correct the HostKeyAlias or HostName of your ssh_config',
+    });
+  }
+  return `${name} ${type} ${key}\n`;
 }
 
 /** `SHA256:…` as `ssh-keygen -lf` prints it. */

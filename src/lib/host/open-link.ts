@@ -11,12 +11,15 @@ import {connectOpenssh} from './openssh-link.js';
 import {PrintingLink} from './printing-link.js';
 import {connectSsh} from './ssh-connect.js';
 import {readKeyFile} from './ssh-identities.js';
-import {type ResolvedSsh, resolveSsh} from './ssh-settings.js';
+import {SshResolver} from './ssh-resolver.js';
+import type {ResolvedSsh} from './ssh-settings.js';
 
 export interface LinkOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Where control sockets may lie: short and ours. */
   readonly runtimeDirectory: string;
+  /** Hears of each host that ssh carries because drover's own client cannot serve it, and why. */
+  readonly onOpenssh?: (host: Host, why: string) => Promise<void>;
 }
 
 /** ssh binds its control socket under a longer name first, and a socket's path ends at 104 bytes on some systems. */
@@ -25,6 +28,7 @@ const longestDirectory = 104 - '/0123456789ab.0123456789abcdef'.length - '/drove
 /** The door to hosts. Picks the client per host, opens each connection once, and opens it again after it was lost. */
 export function createLinkOpener(options: LinkOptions): LinkOpener {
   const links = new Map<string, Promise<Link>>();
+  const resolver = new SshResolver(options.env);
   const knownHosts = new KnownHosts();
   const gate = new LoginGate();
   let directory: Promise<string> | undefined;
@@ -37,8 +41,10 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
     if (host.ssh.link === 'local') return new LocalLink(host, options.env);
     // A run has one signal for all hosts: many listeners are no leak.
     setMaxListeners(0, signal);
-    const resolved = await resolveSsh(host, options.env, signal);
-    const byOpenssh = host.ssh.link === 'openssh' || (host.ssh.link === 'auto' && (await needsOpenssh(resolved, knownHosts)));
+    const resolved = await resolver.resolve(host, signal);
+    const why = host.ssh.link === 'auto' ? await whyOpenssh(resolved, knownHosts) : undefined;
+    if (why !== undefined) await options.onOpenssh?.(host, why);
+    const byOpenssh = why !== undefined || host.ssh.link === 'openssh';
     return gate.pass(resolved.proxyJump ?? `${resolved.hostname}:${resolved.port}`, signal, async () => {
       if (!byOpenssh) return connectSsh(host, resolved, knownHosts, signal);
       return connectOpenssh(host, {directory: await socketDirectory(), env: options.env, resolved, knownHosts, signal});
@@ -81,13 +87,14 @@ async function makeDirectory(wanted: string): Promise<string> {
   return mkdtemp('/tmp/drover-');
 }
 
-/** Whatever the in-process client cannot do: settings, hosts that only a certificate authority vouches for, keys on security tokens. */
-async function needsOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts): Promise<boolean> {
-  if (resolved.needsOpenssh !== undefined) return true;
+/** What the in-process client cannot do: settings, hosts that only a certificate authority vouches for, keys on security tokens. */
+async function whyOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts): Promise<string | undefined> {
+  if (resolved.needsOpenssh !== undefined) return resolved.needsOpenssh;
   const known = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
-  if (known.certified && known.keys.length === 0) return true;
+  if (known.certified && known.keys.length === 0) return 'a certificate authority for its key';
   const keys = await Promise.all(resolved.identityFiles.map(readKeyFile));
-  return keys.some((key) => key.kind === 'foreign') && !keys.some((key) => key.kind === 'private');
+  const needsToken = keys.some((key) => key.kind === 'foreign') && !keys.some((key) => key.kind === 'private');
+  return needsToken ? 'a key that ssh alone can use' : undefined;
 }
 
 /** The same door for a dry run: reads through `real`, prints the rest. */

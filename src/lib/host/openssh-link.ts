@@ -17,9 +17,10 @@ import type {DialTarget, ExecRequest, ExecResult, Link} from './link.js';
 import {connectSocket} from './local-link.js';
 import {blamesHostKey, readSshError} from './openssh-error.js';
 import {type Master, startMaster} from './openssh-master.js';
-import {escapeToken, pinHostKey} from './openssh-pin.js';
+import {pinHostKey} from './openssh-pin.js';
+import {escapeToken, masterArguments, sessionArguments} from './ssh-arguments.js';
 import {explainIdentity} from './ssh-identities.js';
-import {type ResolvedSsh, sshArguments} from './ssh-settings.js';
+import type {ResolvedSsh} from './ssh-settings.js';
 
 /** Forced over any ssh_config: no prompt, nothing of the operator's forwarded, host keys always checked. */
 const forced = [
@@ -69,8 +70,7 @@ export async function connectOpenssh(host: Host, options: OpensshOptions): Promi
   const seconds = Math.ceil(host.ssh.connectTimeoutMs / 1000) + 5;
   const settings = [...(await pinHostKey(host, {prefix: socket, resolved, knownHosts})), ...forced, `ConnectTimeout=${seconds}`];
   const start = (extra: readonly string[]): ReturnType<typeof startMaster> => {
-    const flags = [...extra, ...settings].flatMap((value) => ['-o', value]);
-    const words = ['-M', '-S', escapeToken(socket), '-N', '-T', ...flags, ...sshArguments(host), '--', host.name];
+    const words = masterArguments(host, {socket, settings: [...extra, ...settings]});
     return startMaster({socket, words, env, timeoutMs: host.ssh.connectTimeoutMs, signal});
   };
   const first = await start([]);
@@ -119,10 +119,14 @@ class OpensshLink implements Link {
         this.gate.leave();
         return lostResult('the connection closed');
       }
-      const result = await runChild(request, ['ssh', ...this.session(), '-T', '--', this.host.name, request.command], {
-        env: this.env,
-        carrier: true,
-      });
+      const result = await runChild(
+        request,
+        ['ssh', ...sessionArguments(this.master.socket), '-T', '--', this.host.name, request.command],
+        {
+          env: this.env,
+          carrier: true,
+        },
+      );
       // A refused session has run nothing, and has taken nothing of a stream that could not be sent again.
       const refused =
         result.exit.kind === 'lost' && result.stdout.length === 0 && /Session open refused by peer/.test(result.stderr.toString('utf8'));
@@ -144,26 +148,9 @@ class OpensshLink implements Link {
     await this.master.stop();
   }
 
-  private session(): string[] {
-    return [
-      '-S',
-      escapeToken(this.master.socket),
-      '-F',
-      '/dev/null',
-      '-o',
-      'ControlMaster=no',
-      '-o',
-      'ProxyCommand=false',
-      '-o',
-      'EscapeChar=none',
-      '-o',
-      'BatchMode=yes',
-    ];
-  }
-
   /** `-W` is silent when the target has accepted, unless it is asked to talk. */
   private dialTcp(target: Extract<DialTarget, {kind: 'tcp'}>, signal: AbortSignal): Promise<Duplex> {
-    const child = spawn('ssh', [...this.session(), '-v', '-W', nameTarget(target), '--', this.host.name], {
+    const child = spawn('ssh', [...sessionArguments(this.master.socket), '-v', '-W', nameTarget(target), '--', this.host.name], {
       stdio: 'pipe',
       detached: true,
       env: this.env,

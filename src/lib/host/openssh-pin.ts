@@ -1,6 +1,7 @@
 import {writeFile} from 'node:fs/promises';
 import type {Host} from '../inventory/host.js';
 import {type KnownHosts, knownName} from './known-hosts.js';
+import {escapeToken, quotePath} from './ssh-arguments.js';
 import type {ResolvedSsh} from './ssh-settings.js';
 
 /** Prints the key that the server shows as a known one when its fingerprint is the pinned one; ssh then lets the server prove it. */
@@ -19,22 +20,17 @@ export async function pinHostKey(host: Host, options: {prefix: string; resolved:
   if (fingerprint === undefined) return [];
   const {revoked} = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
   await writeFile(`${prefix}.pin`, script, {mode: 0o600});
-  await writeFile(`${prefix}.revoked`, revoked.map((key) => `@revoked * ${readKeyType(key)} ${key.toString('base64')}\n`).join(''), {
-    mode: 0o600,
-  });
+  await writeFile(`${prefix}.revoked`, revoked.map(writeRevoked).join(''), {mode: 0o600});
   return [
-    `KnownHostsCommand=/bin/sh "${escapeToken(prefix)}.pin" ${fingerprint} %H %t %K %f`,
-    `UserKnownHostsFile="${escapeToken(prefix)}.revoked"`,
+    `KnownHostsCommand=/bin/sh ${quotePath(escapeToken(`${prefix}.pin`))} ${fingerprint} %H %t %K %f`,
+    `UserKnownHostsFile=${quotePath(escapeToken(`${prefix}.revoked`))}`,
     'GlobalKnownHostsFile=/dev/null',
   ];
 }
 
-/** A path where ssh would expand % tokens. */
-export function escapeToken(file: string): string {
-  return file.replaceAll('%', '%%');
-}
-
-/** A key's own first field is the name of its type. */
-function readKeyType(key: Buffer): string {
-  return key.toString('latin1', 4, 4 + key.readUInt32BE(0));
+/** A line that revokes the key for every name; none for bytes that are no key. A key's own first field is the name of its type. */
+export function writeRevoked(key: Buffer): string {
+  const length = key.length < 4 ? 0 : key.readUInt32BE(0);
+  const type = key.toString('latin1', 4, Math.min(4 + length, key.length));
+  return /^[\w@.-]+$/.test(type) ? `@revoked * ${type} ${key.toString('base64')}\n` : '';
 }

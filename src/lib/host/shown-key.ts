@@ -7,8 +7,8 @@ import {runChild} from './child-exec.js';
 import {type HostKeyAlgorithm, hostKeyFamilies, orderAlgorithms} from './host-key.js';
 import {fingerprintOf, type KnownHosts, knownName} from './known-hosts.js';
 import {findWayEnded} from './openssh-error.js';
-import {escapeToken} from './openssh-pin.js';
-import {quotePath, resolveSsh, sshArguments} from './ssh-settings.js';
+import {escapeToken, quotePath, sshArguments} from './ssh-arguments.js';
+import type {SshResolver} from './ssh-resolver.js';
 
 /** The key that a host shows to whoever connects, and what is known of it. */
 export interface ShownKey {
@@ -35,13 +35,14 @@ export async function showHostKey(
   host: Host,
   options: {
     readonly env: NodeJS.ProcessEnv;
+    readonly resolver: SshResolver;
     readonly knownHosts: KnownHosts;
     readonly files: readonly string[];
     readonly signal: AbortSignal;
   },
 ): Promise<ShownKey> {
-  const {env, knownHosts, files, signal} = options;
-  const resolved = await resolveSsh(host, env, signal);
+  const {env, resolver, knownHosts, files, signal} = options;
+  const resolved = await resolver.resolve(host, signal);
   const name = knownName(resolved);
   const known = await knownHosts.lookUp(name, [...new Set([...resolved.knownHostsFiles, ...files])]);
   const {fingerprint: pinned} = host.ssh;

@@ -1,11 +1,12 @@
 import {type Config, NodeSSH} from 'node-ssh';
-import type {AnyAuthMethod, AuthHandlerMiddleware} from 'ssh2';
+import type {AnyAuthMethod, AuthHandlerMiddleware, Algorithms as SshAlgorithms} from 'ssh2';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
 import {DroppedLogin, explainMethods} from './dropped-login.js';
 import {type HostKeyAlgorithm, hostKeyFamilies, judgeHostKey, orderAlgorithms} from './host-key.js';
 import {fingerprintOf, type KnownHosts, type KnownKeys, knownName} from './known-hosts.js';
 import type {Link} from './link.js';
+import type {Algorithms} from './ssh-algorithms.js';
 import {readIdentities} from './ssh-identities.js';
 import {SshLink} from './ssh-link.js';
 import type {ResolvedSsh} from './ssh-settings.js';
@@ -14,23 +15,34 @@ interface Login {
   readonly host: Host;
   readonly resolved: ResolvedSsh;
   readonly known: KnownKeys;
+  readonly algorithms: Algorithms;
   readonly identities: readonly AnyAuthMethod[];
   readonly signal: AbortSignal;
 }
 
 /**
  * The in-process client: one connection for the whole run, host key checked against known_hosts or the inventory's pin, agent and key
- * files as OpenSSH would use them. Throws `unreachable`, `authentication` or `host-key`, or the signal's reason.
+ * files as OpenSSH would use them, and nothing negotiated that ssh_config leaves out. Throws `unreachable`, `authentication`, `host-key` or
+ * `refused`, or the signal's reason.
  */
 export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: KnownHosts, signal: AbortSignal): Promise<Link> {
+  const {algorithms} = resolved;
+  if (algorithms === undefined) {
+    throw new DroverError({
+      code: 'refused',
+      message: `${host.name}: link: ssh cannot keep to ${resolved.needsOpenssh} of your ssh_config`,
+      host: host.name,
+      fix: 'set ssh: {link: openssh}, or auto, in the inventory',
+    });
+  }
   const known = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
   const identities = await readIdentities(host, resolved);
-  const login: Login = {host, resolved, known, identities, signal};
+  const login: Login = {host, resolved, known, algorithms, identities, signal};
   const first = await logIn(login, orderAlgorithms(known));
   if (first.kind === 'open') return first.link;
   if (host.ssh.fingerprint === undefined || first.shown === undefined) throw first.error;
   // The pin does not say which of the server's keys it is of: each other kind of key is asked for.
-  for (const family of hostKeyFamilies) {
+  for (const family of hostKeyFamilies.filter((names) => names.some((name) => algorithms.serverHostKey.includes(name)))) {
     const next = await logIn(login, family);
     if (next.kind === 'open') return next.link;
     if (next.shown !== undefined && fingerprintOf(next.shown) === host.ssh.fingerprint) throw next.error;
@@ -43,7 +55,10 @@ type Attempt =
   | {readonly kind: 'open'; readonly link: Link}
   | {readonly kind: 'failed'; readonly error: DroverError; readonly shown: Buffer | undefined};
 
-async function logIn({host, resolved, known, identities, signal}: Login, algorithms: readonly HostKeyAlgorithm[]): Promise<Attempt> {
+async function logIn(
+  {host, resolved, known, algorithms, identities, signal}: Login,
+  hostKeys: readonly HostKeyAlgorithm[],
+): Promise<Attempt> {
   let verdict: DroverError | undefined;
   let shown: Buffer | undefined;
   let methods: readonly string[] = [];
@@ -58,7 +73,7 @@ async function logIn({host, resolved, known, identities, signal}: Login, algorit
     strictVendor: false,
     forceIPv4: resolved.addressFamily === 'inet',
     forceIPv6: resolved.addressFamily === 'inet6',
-    algorithms: {serverHostKey: [...algorithms]},
+    algorithms: {...algorithms, serverHostKey: hostKeys.filter((name) => algorithms.serverHostKey.includes(name))} as SshAlgorithms,
     hostVerifier: (key: Buffer) => {
       shown = key;
       verdict = judgeHostKey(host, knownName(resolved), key, known);

@@ -1,8 +1,8 @@
-import {execFile} from 'node:child_process';
 import {homedir, userInfo} from 'node:os';
 import path from 'node:path';
-import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
+import {type Algorithms, chooseAlgorithms, modernAlgorithms} from './ssh-algorithms.js';
+import type {SshAnswer} from './ssh-answer.js';
 
 /** What OpenSSH itself would use for one host. */
 export interface ResolvedSsh {
@@ -20,56 +20,30 @@ export interface ResolvedSsh {
   readonly addressFamily: string;
   /** The first host on the way there, as ssh_config names it. */
   readonly proxyJump: string | undefined;
+  /** What the in-process client may offer; undefined where it can keep to no part of what ssh_config asks for. */
+  readonly algorithms: Algorithms | undefined;
   /** Why the in-process client cannot serve this host; undefined when it can. */
   readonly needsOpenssh: string | undefined;
 }
 
-/** The arguments that name a host to `ssh`, from the inventory alone: every value is an option of its own, none is a shell word. */
-export function sshArguments(host: Host): string[] {
-  const {ssh} = host;
-  const words: string[] = [];
-  if (ssh.config !== undefined) words.push('-F', ssh.config);
-  if (ssh.user !== undefined) words.push('-l', ssh.user);
-  if (ssh.port !== undefined) words.push('-p', String(ssh.port));
-  if (ssh.address !== undefined) words.push('-o', `HostName=${ssh.address}`);
-  if (ssh.identity !== undefined) words.push('-i', ssh.identity, '-o', 'IdentitiesOnly=yes');
-  if (ssh.knownHosts !== undefined)
-    words.push('-o', `UserKnownHostsFile=${quotePath(ssh.knownHosts)}`, '-o', 'GlobalKnownHostsFile=/dev/null');
-  return words;
-}
-
-/** ssh_config splits file lists at blanks, unless they are quoted. */
-export function quotePath(file: string): string {
-  return /\s/.test(file) ? `"${file}"` : file;
-}
-
-/** Asks `ssh -G`, which knows Include, Match and tokens; where there is no ssh, OpenSSH's defaults hold. */
-export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ResolvedSsh> {
-  const {problem, stdout, stderr} = await askSsh(['-G', ...sshArguments(host), '--', host.name], env, signal);
-  signal.throwIfAborted();
-  if (problem?.code === 'ENOENT') return resolveDefaults(host, env);
-  if (problem !== null) {
-    const words = (stderr || problem.message).trim().split('\n').at(-1);
-    throw new DroverError({
-      code: 'unreachable',
-      message: `ssh -G ${host.name} failed: ${words}`,
-      host: host.name,
-      fix: 'correct your ssh_config',
-    });
-  }
-  const values = new Map<string, string[]>();
-  for (const line of stdout.split('\n')) {
-    const space = line.indexOf(' ');
-    const key = line.slice(0, space);
-    values.set(key, [...(values.get(key) ?? []), line.slice(space + 1)]);
-  }
+/** What ssh would do for the host, by what it said of it, or of one that it treats alike; `usual` is what it says where nothing is configured. */
+export function readAnswer(
+  host: Host,
+  answer: SshAnswer,
+  {env, usual}: {readonly env: NodeJS.ProcessEnv; readonly usual: SshAnswer},
+): ResolvedSsh {
+  const {values} = answer;
   const one = (key: string): string | undefined => {
     const value = values.get(key)?.[0];
     return value === undefined || value === 'none' ? undefined : value;
   };
   // OpenSSH takes ~ from the user database, whatever HOME says.
   const home = userInfo().homedir;
-  const expand = (file: string): string => (file.startsWith('~/') ? path.join(home, file.slice(2)) : file);
+  const expand = (written: string): string => {
+    const file = written.replaceAll('%%', '%');
+    return file.startsWith('~/') ? path.join(home, file.slice(2)) : file;
+  };
+  const algorithms = chooseAlgorithms(answer, usual);
   const agent = values.has('identityagent') ? one('identityagent') : 'SSH_AUTH_SOCK';
   return {
     hostname: one('hostname') ?? host.name,
@@ -78,31 +52,24 @@ export async function resolveSsh(host: Host, env: NodeJS.ProcessEnv, signal: Abo
     identityFiles: (values.get('identityfile') ?? []).map(expand),
     identitiesOnly: one('identitiesonly') === 'yes',
     agent: agent === undefined ? undefined : agent === 'SSH_AUTH_SOCK' ? env.SSH_AUTH_SOCK : expand(agent),
-    knownHostsFiles: [...splitFiles(one('userknownhostsfile')), ...splitFiles(one('globalknownhostsfile'))].map(expand),
+    knownHostsFiles:
+      host.ssh.knownHosts === undefined
+        ? [...splitFiles(one('userknownhostsfile')), ...splitFiles(one('globalknownhostsfile'))].map(expand)
+        : [host.ssh.knownHosts],
     hostKeyAlias: one('hostkeyalias'),
     addressFamily: one('addressfamily') ?? 'any',
     proxyJump: one('proxyjump')?.split(',')[0],
-    needsOpenssh: whyOpenssh(values),
+    algorithms: typeof algorithms === 'string' ? undefined : algorithms,
+    needsOpenssh: whyOpenssh(values) ?? (typeof algorithms === 'string' ? algorithms : undefined),
   };
 }
 
-interface SshAnswer {
-  /** Null when it ended well. */
-  readonly problem: (Error & {readonly code?: unknown}) | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Bare, as every run asks once for each host: execa took ten milliseconds of CPU more for each of the first. */
-function askSsh(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<SshAnswer> {
-  return new Promise((resolve) => {
-    const child = execFile('ssh', args, {env, signal, timeout: 10_000}, (problem, stdout, stderr) => resolve({problem, stdout, stderr}));
-    child.stdin?.end();
-  });
-}
-
+/** ssh prints several paths without the quotes that they were written with: the next one begins where one can begin. */
 function splitFiles(value: string | undefined): string[] {
-  return [...(value ?? '').matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
+  return (value ?? '')
+    .split(/\s+(?="?[~/])/)
+    .map((file) => file.replace(/^"(.*)"$/, '$1'))
+    .filter((file) => file !== '');
 }
 
 /** Settings that only the OpenSSH client honours. */
@@ -121,10 +88,11 @@ function whyOpenssh(values: ReadonlyMap<string, readonly string[]>): string | un
   const set = Object.entries(foreign).find(([key]) => values.get(key)?.some((value) => value !== 'none' && value !== ''));
   if (set !== undefined) return set[1];
   const paths = ['identityfile', 'identityagent', 'userknownhostsfile', 'globalknownhostsfile'].flatMap((key) => values.get(key) ?? []);
-  return paths.some((file) => file.includes('%')) ? 'a path with % tokens' : undefined;
+  return paths.some((file) => file.replaceAll('%%', '').includes('%')) ? 'a path with % tokens' : undefined;
 }
 
-function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
+/** OpenSSH's defaults, where there is no ssh to ask. */
+export function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
   const home = env.HOME ?? homedir();
   const {ssh} = host;
   return {
@@ -139,6 +107,7 @@ function resolveDefaults(host: Host, env: NodeJS.ProcessEnv): ResolvedSsh {
     hostKeyAlias: undefined,
     addressFamily: 'any',
     proxyJump: undefined,
+    algorithms: modernAlgorithms,
     needsOpenssh: undefined,
   };
 }

@@ -22,7 +22,7 @@ export interface InventoryOptions {
   readonly home?: string;
 }
 
-type ReachInput = Pick<HostInput, 'user' | 'port' | 'identity' | 'config' | 'known_hosts' | 'link' | 'connect_timeout'>;
+type ReachInput = NonNullable<InventoryInput['ssh']>;
 
 /** The hosts a key of `hosts` names, or nothing when it is not a host set: the schema says what is wrong with it. */
 function expandKey(key: string): string[] {
@@ -63,10 +63,28 @@ function findSharedMachines(source: Source): Problem[] {
   });
 }
 
+/** Where only the system's ssh may go to hosts, nobody chooses another client; hosts on this machine need none. */
+function findForbiddenLinks(source: Source): Problem[] {
+  const required = source.nodeAt(['ssh', 'require']);
+  if (required?.kind !== 'scalar' || required.value !== 'openssh') return [];
+  return [['ssh'], ...source.keysAt(['hosts']).map((key) => ['hosts', key])].flatMap((place) => {
+    const link = source.nodeAt([...place, 'link']);
+    if (link?.kind !== 'scalar' || link.value !== 'ssh') return [];
+    const message = `link ssh, where ssh.require at ${source.locate(['ssh', 'require'])} wants openssh`;
+    return [source.problem('value', [...place, 'link'], message, 'remove it')];
+  });
+}
+
 function parseInventory(source: Source): InventoryInput {
   const parsed = inventorySchema.safeParse(source.data);
   const issues = parsed.success ? [] : explainIssues(source, parsed.error.issues);
-  throwProblems([...source.problems, ...issues, ...findDuplicateHosts(source), ...findSharedMachines(source)]);
+  throwProblems([
+    ...source.problems,
+    ...issues,
+    ...findDuplicateHosts(source),
+    ...findSharedMachines(source),
+    ...findForbiddenLinks(source),
+  ]);
   if (!parsed.success) throw new Error('a schema refused without an issue', {cause: parsed.error});
   return parsed.data;
 }
@@ -76,7 +94,7 @@ function resolveFile(text: string, folder: string, home: string): string {
 }
 
 function buildSettings(host: HostInput, defaults: ReachInput, resolve: (text: string) => string): SshSettings {
-  const {user, port, identity, config, known_hosts: knownHosts, link, connect_timeout: connectTimeoutMs} = {...defaults, ...host};
+  const {user, port, identity, config, known_hosts: knownHosts, link = 'auto', connect_timeout: connectTimeoutMs} = {...defaults, ...host};
   const {address, fingerprint} = host;
   return {
     ...(user === undefined ? {} : {user}),
@@ -86,7 +104,7 @@ function buildSettings(host: HostInput, defaults: ReachInput, resolve: (text: st
     ...(config === undefined ? {} : {config: resolve(config)}),
     ...(knownHosts === undefined ? {} : {knownHosts: resolve(knownHosts)}),
     ...(fingerprint === undefined ? {} : {fingerprint}),
-    link: link ?? 'auto',
+    link: link === 'auto' && defaults.require === 'openssh' ? 'openssh' : link,
     connectTimeoutMs: connectTimeoutMs ?? defaultConnectTimeoutMs,
   };
 }

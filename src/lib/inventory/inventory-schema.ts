@@ -16,12 +16,12 @@ export function parseHostKey(text: string): string[] {
   });
 }
 
-/** A path without the tokens that ssh would expand and without control characters. */
+/** A path without what ssh would expand or take as a quote, and without control characters. */
 function parsePath(text: string): string | undefined {
-  return text.trim() === '' || /[%\p{Cc}]/u.test(text) || /^~[^/]/.test(text) || text === '~' ? undefined : text;
+  return text.trim() === '' || /[%"'\\\p{Cc}]|\$\{/u.test(text) || /^~[^/]/.test(text) || text === '~' ? undefined : text;
 }
 
-const pathRule = 'an absolute path, a path from the folder of the inventory, or ~/…; without %';
+const pathRule = 'an absolute path, a path from the folder of the inventory, or ~/…; without %, quotes or ${';
 
 const roleField = namedField('role', parseRoleName, {rule: nameRule, description: 'What the host does: web, worker, socket, balancer, db'});
 
@@ -83,7 +83,14 @@ export const inventorySchema = mapField({
   hosts: z
     .record(keyField(parseHostKey), hostFields.nullable())
     .meta({description: 'Host sets (web[01-12].eu.example.com) and what is true of each of their hosts'}),
-  ssh: mapField(reachFields).meta({description: 'How to reach hosts that do not say it themselves'}).optional(),
+  ssh: mapField({
+    ...reachFields,
+    require: choiceField(['openssh'], {
+      description: "The only client that may carry a connection; the system's ssh has post-quantum key exchange, drover's own has not",
+    }).optional(),
+  })
+    .meta({description: 'How to reach hosts that do not say it themselves'})
+    .optional(),
 }).meta({title: 'drover inventory', description: 'Hosts, silos and roles'});
 
 export type InventoryInput = z.output<typeof inventorySchema>;

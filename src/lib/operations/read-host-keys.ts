@@ -2,6 +2,7 @@ import type {Problem} from '../errors/drover-error.js';
 import {fanOut} from '../fanout/fan-out.js';
 import {KnownHosts} from '../host/known-hosts.js';
 import {type ShownKey, showHostKey} from '../host/shown-key.js';
+import {SshResolver} from '../host/ssh-resolver.js';
 import type {Host} from '../inventory/host.js';
 
 export interface HostKeyReport {
@@ -21,9 +22,14 @@ export async function readHostKeys(
     readonly signal: AbortSignal;
   },
 ): Promise<HostKeyReport> {
-  const knownHosts = new KnownHosts();
   const {files, concurrency, env, random, signal} = options;
-  const outcomes = await fanOut(hosts, (host) => showHostKey(host, {env, knownHosts, files, signal}), {concurrency, random, signal});
+  const resolver = new SshResolver(env);
+  const knownHosts = new KnownHosts();
+  const outcomes = await fanOut(hosts, (host) => showHostKey(host, {env, resolver, knownHosts, files, signal}), {
+    concurrency,
+    random,
+    signal,
+  });
   signal.throwIfAborted();
   return {
     keys: outcomes.flatMap((outcome) => (outcome.kind === 'done' ? [outcome.value] : [])),

@@ -131,6 +131,7 @@ function describe(event: DroverEvent): Line | undefined {
       };
     }
     case 'step-started':
+    case 'link-chosen':
     case 'transfer':
       return undefined;
   }

@@ -190,6 +190,7 @@ export function applyEvent(model: RunModel, event: DroverEvent): void {
       touchHost(model, event.host).retries++;
       return;
     case 'staging-started':
+    case 'link-chosen':
       return;
     case 'transfer':
       takeBytes(touchHost(model, event.host), event);
