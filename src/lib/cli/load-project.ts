@@ -7,6 +7,7 @@ import type {Host, Inventory} from '../inventory/host.js';
 import {loadInventory} from '../inventory/inventory-file.js';
 import {loadProject} from '../inventory/project-file.js';
 import {type SelectionRequest, selectHosts} from '../inventory/selection.js';
+import {refuseTwofold} from '../inventory/twofold-hosts.js';
 import {runTrustedProgram} from './inventory-program.js';
 import {refuseRunningConfigs} from './inventory-ssh-config.js';
 import {stateDirectory} from './state-directory.js';
@@ -25,7 +26,9 @@ export interface Loaded {
 /** Reads both files; everything wrong in them is told before any connection is opened. */
 export async function loadBoth(flags: ProjectFlags, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Loaded> {
   const project = await loadProject(flags.config, {signal});
-  return {project, inventory: await loadInventoryOf(flags, project.inventory, env, signal)};
+  const inventory = await loadInventoryOf(flags, project.inventory, env, signal);
+  await refuseTwofold(project, inventory, flags.config, signal);
+  return {project, inventory};
 }
 
 /** The inventory alone: `--inventory`, else the project's, else ./inventory.yml. */
