@@ -54,6 +54,21 @@ describe('the plan file of a rollback', {timeout: 120_000}, () => {
     // To what was good before no embargo holds anybody back.
     expect((await fleet.applyBack({run: 'run-7'}, own)).exit).toBe(0);
     expect(await fleet.live()).toEqual([second, second, second]);
+    // Nor to where a rollback that died was to lead.
+    await new Promise<void>((resolve) => {
+      const hear = (happening: Happening): Promise<void> | undefined => {
+        if (happening.kind !== 'step-ended' || happening.step !== 'switch') return undefined;
+        resolve();
+        return new Promise(() => undefined);
+      };
+      void fleet.rollback({run: 'run-8', reason: 'now', hear}, {app: canary, to: first, ignoreEmbargo: true});
+    });
+    for (const {name} of fleet.hosts) {
+      const {epoch} = await fleet.state(name);
+      await fleet.app(name).endLease({run: 'run-8', epoch, owner: 'ben', reason: 'it died', takeover: true});
+    }
+    expect((await fleet.applyBack({run: 'run-9'}, await fleet.planBack({run: 'run-9'}))).exit).toBe(0);
+    expect(await fleet.live()).toEqual([first, first, first]);
   });
 });
 

@@ -24,7 +24,7 @@ import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {hasParts} from './snapshot-back.js';
 import {tellUnsafe} from './tell-unsafe.js';
-import {findRecorded, isHalfWay} from './unfinished-rollout.js';
+import {findRecorded, findRecordedSnapshot, isHalfWay} from './unfinished-rollout.js';
 import type {World} from './world.js';
 
 export interface RollbackOptions {
@@ -104,9 +104,10 @@ async function rollbackOnce(
     const [problem, ...others] = fleet.problems.values();
     if (problem !== undefined) throw new DroverError(problem, ...others);
   }
-  const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to) : undefined;
-  const isPlain = to === undefined && reviewed === undefined && snapshot === undefined;
-  const recorded = isPlain ? await findRecorded(world, app, fleet) : undefined;
+  const recorded = to === undefined ? await findRecorded(world, app, fleet) : undefined;
+  const isShared = hasParts(fleet.states);
+  const back = recorded === undefined || !isShared ? undefined : findRecordedSnapshot(fleet.states, recorded);
+  const snapshot = isShared ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to ?? back) : undefined;
   const releaseOf = ({name}: Host): string | undefined => findPlanned(reviewed, name)?.to ?? to ?? recorded?.get(name)?.release;
   const targets = findTargets(hosts, fleet.states, {snapshot, releaseOf});
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
@@ -114,7 +115,7 @@ async function rollbackOnce(
   const moving = targets.flatMap(({host, target}) =>
     target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : [],
   );
-  if (to !== undefined || (reviewed !== undefined && isNamed(fleet.states, targets, snapshot))) {
+  if (to !== undefined || (reviewed !== undefined && isNamed(fleet.states, targets, {snapshot, back, recorded}))) {
     const snapshots = snapshot === undefined ? moving.map((each) => each.to) : [snapshot];
     await refuseEmbargo(world, {app, store: options.openStore(), snapshots, whenMs: startedMs, ignored: options.ignoreEmbargo});
   }
