@@ -81,12 +81,27 @@ describe('a rollback after a controller that died', {timeout: 120_000}, () => {
     expect(await fleet.live()).toEqual(served);
   });
 
+  it('I3: is resumed after a host has undone it by itself, leaves nothing to resume, and settles what it went through once more', async () => {
+    const {hear, frozen} = freezeAt('step-ended', 'switch', 1);
+    const hasty = {...app, roll: {...app.roll, confirmMs: 1000}};
+    void fleet.rollback({run: 'run-3', hear}, {app: hasty});
+    await frozen;
+    while ((await fleet.state('web1')).decisions.get('run-3') !== 'reverted') await new Promise(setImmediate);
+    const resume = (run: string) => fleet.resume({run}, {app});
+    expect(await fleet.live()).toEqual([two, two]);
+    expect((await resume('run-4')).exit).toBe(0);
+    expect(await fleet.live()).toEqual([one, one]);
+    for (const name of ['web1', 'web2']) expect((await fleet.state(name)).openRuns).toEqual([]);
+    await expect(resume('run-5')).rejects.toMatchObject({code: 'refused', message: expect.stringContaining('nothing to resume') as string});
+  });
+
   it('A2: goes on to where the rollback was to lead that died right after a switch, and twice is once', async () => {
     const {hear, frozen} = freezeAt('step-ended', 'switch', 1);
     void fleet.rollback({run: 'run-3', hear}, {app});
     await frozen;
     expect((await rollback('run-4', 'run-3')).exit).toBe(0);
     expect(await fleet.live()).toEqual([one, one]);
+    for (const name of ['web1', 'web2']) expect((await fleet.state(name)).openRuns).toEqual([]);
     expect((await rollback('run-5')).exit).toBe(0);
     expect(await fleet.live()).toEqual([one, one]);
   });
