@@ -9,10 +9,12 @@ describe.each(shells)('pausing a worker under $name', (shell: Shell) => {
     onTestFinished(() => site.remove());
     const a = await site.stage({name: 'a'});
     const fence = await site.lease('run-2', undefined, a);
-    await site.app.notePause(fence, 'true', 0);
-    await site.app.notePause(fence, 'true', 0);
+    await site.app.notePause(fence, 'true', {patienceSeconds: 0});
+    await site.app.notePause(fence, 'true', {patienceSeconds: 0});
     expect((await site.app.readState()).pausedBy).toBe('run-2');
-    await expect(site.app.notePause({run: 'run-9', epoch: fence.epoch}, 'true', 0)).rejects.toMatchObject({failure: 'fenced'});
+    await expect(site.app.notePause({run: 'run-9', epoch: fence.epoch}, 'true', {patienceSeconds: 0})).rejects.toMatchObject({
+      failure: 'fenced',
+    });
     await expect(site.app.clearPause({run: 'run-2', epoch: 0})).rejects.toMatchObject({failure: 'fenced'});
     expect((await readdir(site.at('.drover', 'pause'))).sort()).toEqual(['by', 'keeper.sh', 'lock', 'resume']);
     await site.app.clearPause(fence);
@@ -44,13 +46,13 @@ describe('the keeper of a paused worker', {timeout: 120_000}, () => {
   }) => {
     const {site, a, resume, readMark, readPaused} = await use();
     const fence = await site.lease('run-2', a, a, {ttl: 1});
-    await site.app.notePause(fence, resume, 0);
+    await site.app.notePause(fence, resume, {patienceSeconds: 0});
     await until(async () => (await readPaused()) === undefined);
     expect(await readMark()).toBe('shop run-2 0022 a\n');
     expect((await site.events()).at(-1)).toBe('resumed by itself');
     const older = await site.lease('run-3', a, a, {ttl: 0});
     const failing = `${resume}; [ -e ${site.root}/out/let ]`;
-    await site.app.notePause(older, failing, 0);
+    await site.app.notePause(older, failing, {patienceSeconds: 0});
     await site.lease('run-4', a, a);
     await until(async () => (await readMark()).includes('run-3'));
     expect(await readPaused()).toBe('run-3');
@@ -63,7 +65,7 @@ describe('the keeper of a paused worker', {timeout: 120_000}, () => {
     const {site, a, resume, readMark, readPaused} = await use();
     const b = await site.stage({name: 'b'});
     const fence = await site.lease('run-2', a, b);
-    await site.app.notePause(fence, resume, 600);
+    await site.app.notePause(fence, resume, {patienceSeconds: 600});
     await site.app.switchTo(fence, {from: a, to: b, confirmSeconds: 1, restart: `echo restarted >>${site.root}/out/mark`});
     await site.app.endLease({run: 'run-2', epoch: fence.epoch, owner: 'ben', reason: 'gone', takeover: true});
     await until(async () => (await readPaused()) === undefined);
@@ -76,13 +78,13 @@ describe('the keeper of a paused worker', {timeout: 120_000}, () => {
   }) => {
     const {site, a, resume, readMark, readPaused} = await use();
     const fence = await site.lease('run-3', a, a);
-    await site.app.notePause(fence, resume, 0);
+    await site.app.notePause(fence, resume, {patienceSeconds: 0});
     const [, , token = ''] = (await readFile(site.at('.drover', 'pause', 'by'), 'utf8')).trim().split(' ');
     await site.app.release(fence, undefined);
     await until(async () => !(await listCommands()).some((line) => line.includes(token)));
     expect(await readPaused()).toBe('run-3');
     const again = await site.lease('run-4', a, a);
-    await site.app.notePause(again, resume, 0);
+    await site.app.notePause(again, resume, {patienceSeconds: 0});
     await site.app.endLease({run: 'run-4', epoch: again.epoch, owner: 'bob', reason: 'dead', takeover: true});
     await until(async () => (await readPaused()) === undefined);
     expect(await readMark()).toBe('shop run-4 0022 a\n');

@@ -107,7 +107,9 @@ describe('workers', {timeout: 120_000}, () => {
     expect((await fleet.deploy({run: 'run-4', hear: stuck.hear}, await fleet.release('three'), {app: broken})).exit).toBe(8);
     expect(stuck.said.join('\n')).toContain('its worker stays paused, because its release is in doubt');
     expect((await fleet.state('web1')).pausedBy).toBe('run-4');
-    expect((await fleet.deploy({run: 'run-5'}, await fleet.release('four'), {app: idle})).exit).toBe(0);
+    const last = warnings();
+    expect((await fleet.deploy({run: 'run-5', hear: last.hear}, await fleet.release('four'), {app: idle})).exit).toBe(0);
+    expect(last.said.join('\n')).toContain('worker of shop on web1: paused by run run-4, which has the lease no longer');
     expect((await fleet.state('web1')).pausedBy).toBeUndefined();
   });
 

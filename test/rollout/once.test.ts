@@ -35,6 +35,7 @@ function stateOf(model: FleetModel, sofar: readonly Verdict[], name: string): Ho
       plans: [],
       lease: undefined,
       pausedBy: undefined,
+      isPauseEnding: false,
     },
     ...{live, openRuns: sofar.at(-1)?.end === undefined ? [plan.run] : [], decisions: new Map()},
     tasks: (['before', 'after'] as const)

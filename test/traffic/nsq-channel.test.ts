@@ -3,7 +3,7 @@ import {promisify} from 'node:util';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import {DroverError} from '../../src/lib/errors/drover-error.js';
 import {drainEverywhere} from '../../src/lib/traffic/everywhere.js';
-import {type Channel, findChannel} from '../../src/lib/traffic/nsq-channel.js';
+import {type Channel, findChannel, namePlace} from '../../src/lib/traffic/nsq-channel.js';
 import {linkLocally, makeHost, patiently} from './local-machine.js';
 import {NsqDouble} from './nsq-double.js';
 
@@ -48,6 +48,17 @@ describe('a channel of NSQ', () => {
     expect(paused()).toEqual([false, false]);
   });
 
+  it('at a loopback is a place of each machine, and elsewhere the same for all', () => {
+    const [near, far] = (['http://localhost:4151', 'http://nsq1:4151'] as const).map((origin) =>
+      [makeHost('w1', {}), makeHost('w2', {})].map((each) => {
+        const {name} = namePlace({...each, ssh: {...each.ssh, link: 'auto'}}, {topic: 't', channel: 'c'}, origin);
+        return name;
+      }),
+    );
+    expect(near).toEqual(['channel t/c at nsqd http://localhost:4151 of w1', 'channel t/c at nsqd http://localhost:4151 of w2']);
+    expect(new Set(far)).toEqual(new Set(['channel t/c at nsqd http://nsq1:4151']));
+  });
+
   it('is paused everywhere or nowhere: when one nsqd refuses, and when messages are left at the deadline', async () => {
     const {places} = await find({nsqd: [one.origin, two.origin]});
     two.onRequest = (path) => (path === '/channel/pause' ? 500 : undefined);
@@ -68,7 +79,7 @@ describe('a channel of NSQ', () => {
       lookup.producers.set('thumbs', [producer(one.port), producer(lookup.port)]);
       const found = await find({lookupd: [dead.origin, lookup.origin], nsqd: [two.origin]});
       expect(found.places.map(({name}) => name).sort()).toEqual(
-        [one, two].map(({origin}) => `channel thumbs/workers#ephemeral at nsqd ${origin}`).sort(),
+        [one, two].map(({origin}) => `channel thumbs/workers#ephemeral at nsqd ${origin} of this machine`).sort(),
       );
       expect(found.silent).toEqual([expect.stringContaining(`${dead.origin} gives no answer`)]);
       await expect(find({lookupd: [dead.origin]})).rejects.toMatchObject({code: 'unreachable'});

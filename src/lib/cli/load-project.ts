@@ -7,6 +7,7 @@ import type {Host, Inventory} from '../inventory/host.js';
 import {loadInventory} from '../inventory/inventory-file.js';
 import {loadProject} from '../inventory/project-file.js';
 import {type SelectionRequest, selectHosts} from '../inventory/selection.js';
+import {refuseTwofold} from '../inventory/twofold-hosts.js';
 import {runTrustedProgram} from './inventory-program.js';
 import {refuseRunningConfigs} from './inventory-ssh-config.js';
 import {refuseThisMachine} from './inventory-this-machine.js';
@@ -27,7 +28,9 @@ export interface Loaded {
 export async function loadBoth(flags: ProjectFlags, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Loaded> {
   const project = await loadProject(flags.config, {signal});
   const named = flags.inventory ?? project.inventory;
-  return {project, inventory: await loadNamed(named, {trustNow: flags['trust-inventory'], project: project.file, env, signal})};
+  const inventory = await loadNamed(named, {trustNow: flags['trust-inventory'], project: project.file, env, signal});
+  await refuseTwofold(project, inventory, flags.config, signal);
+  return {project, inventory};
 }
 
 /** The inventory alone: `--inventory`, else the project's, else ./inventory.yml. */

@@ -219,10 +219,19 @@ export class HostApp {
 
   /**
    * Notes that the worker here is about to be paused, and the command that resumes it. The host runs that by itself when the lease is lost, once the
-   * dead-man's switch has had `patienceSeconds`. A lease that is given back leaves the worker as it is.
+   * dead-man's switch has had `patienceSeconds`. A lease that is given back leaves the worker as it is, unless what it keeps paused is `isShared`.
    */
-  async notePause(fence: Fence, resume: string, patienceSeconds: number): Promise<void> {
-    await this.call('pause', {...fence, seconds: patienceSeconds}, resume);
+  async notePause(
+    fence: Fence,
+    resume: string,
+    {patienceSeconds, isShared = false}: {readonly patienceSeconds: number; readonly isShared?: boolean},
+  ): Promise<void> {
+    await this.call('pause', {...fence, seconds: patienceSeconds, ...(isShared ? {kind: 'shared'} : {})}, resume);
+  }
+
+  /** The worker here is about to be resumed: from here on it keeps nothing paused that others share. */
+  async notePauseEnding(fence: Fence): Promise<void> {
+    await this.call('unpause', {...fence, kind: 'leaving'});
   }
 
   /** The worker here has been resumed. */

@@ -55,6 +55,8 @@ export interface HostState {
   readonly lease: HeldLease | undefined;
   /** The run that paused the worker on this host, and has not resumed it. */
   readonly pausedBy: string | undefined;
+  /** That run is about to resume it, and keeps nothing paused that others share. */
+  readonly isPauseEnding: boolean;
   /** Runs that did not end here. */
   readonly openRuns: readonly string[];
   /** How the dead-man's switch of a run was decided. */
@@ -107,6 +109,7 @@ export function parseHostState(body: string): HostState {
     plans,
     epoch: Number(values.get('epoch') ?? 0),
     pausedBy: values.get('paused'),
+    isPauseEnding: values.has('pause-leaving'),
     lease:
       run === undefined
         ? undefined

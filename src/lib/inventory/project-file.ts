@@ -92,20 +92,23 @@ function buildApp(name: AppName, input: AppInput, folder: string, shared: Projec
   };
 }
 
+/** The text of a project file with its places. Throws as `loadProject` does. */
+export async function readProjectSource(file: string, {signal}: {signal: AbortSignal}): Promise<Source> {
+  const reading = {what: 'project file', createWith: 'create it with: drover init', signal};
+  const {shown} = await inspectFile(file, reading);
+  return readSource(await readTextFile(file, reading), {
+    file: shown,
+    format: path.extname(file).toLowerCase() === '.json' ? 'json' : 'yaml',
+    whenEmpty: {message: `project file ${shown} is empty`, fix: 'it needs at least one app'},
+  });
+}
+
 /**
  * Reads drover.yml, or the same as `.json`. Paths in it are relative to its folder. Throws `not-found`, or `invalid-file` with every problem and
  * its place. The inventory it names is not read.
  */
 export async function loadProject(file: string, {signal}: {signal: AbortSignal}): Promise<Project> {
-  const reading = {what: 'project file', createWith: 'create it with: drover init', signal};
-  const {shown} = await inspectFile(file, reading);
-  const text = await readTextFile(file, reading);
-  const format = path.extname(file).toLowerCase() === '.json' ? 'json' : 'yaml';
-  const source = readSource(text, {
-    file: shown,
-    format,
-    whenEmpty: {message: `project file ${shown} is empty`, fix: 'it needs at least one app'},
-  });
+  const source = await readProjectSource(file, {signal});
   const input = parseProject(source);
   refuseNoBucket(source, input);
   refuseNoSigners(source, input);

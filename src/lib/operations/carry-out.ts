@@ -16,8 +16,9 @@ import {ChannelHolds} from './channel-holds.js';
 import type {Crew} from './crew.js';
 import {keepLeases} from './heartbeat.js';
 import {leaseHost, nameCause, pinHost, releaseHost} from './lease-host.js';
-import {leaveWorker} from './move-worker.js';
+import {freeWorker, leaveWorker} from './move-worker.js';
 import {describeError} from './on-host.js';
+import {forfeitWorker} from './pause-worker.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {blameFor} from './release-failure.js';
 import type {World} from './world.js';
@@ -27,6 +28,8 @@ export interface RolloutResult {
   readonly code?: ErrorCode;
   readonly why?: string;
   readonly state: RolloutState;
+  /** Workers whose channel is not open again everywhere: the fleet is not as it was meant to be, however the rollout ended. */
+  readonly closed: readonly string[];
 }
 
 export interface CarryOptions {
@@ -51,7 +54,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
     plan.at === undefined ? {} : {book: new Appointments(world, {at: plan.at, leadMs: openLeadMs(app, plan.hosts.length), isResumed})};
   const crew: Crew = {
     ...{world, app, plan, kept, balancer, hosts, unusable, ...book},
-    ...{fences: new Map(), paused: new Map(), holds: new ChannelHolds()},
+    ...{fences: new Map(), paused: new Map(), holds: new ChannelHolds(), closed: new Map()},
   };
   const members = hostsOfApp(world.inventory, app);
   const queue: RolloutEvent[] = [{kind: 'begin'}];
@@ -64,11 +67,11 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
   world.interrupted.addEventListener('abort', onInterrupt, {once: true});
   const over = new AbortController();
   const heartbeat = keepLeases(crew, (host, why) => {
-    crew.holds.forfeit(host);
+    forfeitWorker(crew, host);
     push({kind: 'lease-lost', host, why});
   });
   let state = startRollout(plan);
-  let result: RolloutResult | undefined;
+  let result: Omit<RolloutResult, 'closed'> | undefined;
   let bug: unknown;
   let waveStartedMs = world.now();
   const expiresMs = plan.review === undefined ? undefined : Date.parse(plan.review.expires);
@@ -121,14 +124,14 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
     crew.book?.callOffAll();
     await heartbeat.stop();
   }
-  if (world.signal.aborted) return {state, outcome: 'interrupted', code: 'interrupted', why: 'abandoned'};
+  if (world.signal.aborted) return {state, outcome: 'interrupted', code: 'interrupted', why: 'abandoned', closed: []};
   if (bug !== undefined) {
     await Promise.allSettled(running);
     throw bug;
   }
   if (result === undefined) throw new Error('the rollout stopped without an end');
   await crew.book?.announce();
-  return result;
+  return {...result, closed: [...crew.closed.keys()]};
 }
 
 /** Effects that take time. */
@@ -181,7 +184,13 @@ async function perform(crew: Crew, effect: Work, {members, over, push, left}: St
         push({kind: 'step-done', host: effect.host, step: effect.step, ...(restarted ? {restarted} : {})});
       } catch (error) {
         if (world.signal.aborted) return;
-        push({kind: 'step-failed', host: effect.host, step: effect.step, ...blameFor(error), why: describeError(error)});
+        const cause = blameFor(error);
+        if (cause.blame === 'fenced') forfeitWorker(crew, effect.host);
+        // One that the release failed on goes back at once; any other is left, and one that goes back after all is paused anew.
+        else if (cause.blame === 'host' || effect.direction === 'back' || crew.plan.command === 'rollback')
+          await freeWorker(crew, effect.host);
+        if (world.signal.aborted) return;
+        push({kind: 'step-failed', host: effect.host, step: effect.step, ...cause, why: describeError(error)});
       }
       return;
     case 'task':

@@ -123,7 +123,8 @@ async function examine(world: World, {app, host, rotation, states}: Examination)
   if (served !== undefined && state.live !== undefined && !state.live.startsWith(served)) {
     problems.push(`the process serves ${served.slice(0, 12)}, current is ${state.live.slice(0, 12)}: it was not restarted`);
   }
-  if (rotation !== undefined && rotation.state !== 'in' && rotation.state !== 'absent')
+  if (state.pausedBy !== undefined) problems.push(`its worker is paused by run ${state.pausedBy}${describeKeeper(state)}`);
+  else if (rotation !== undefined && rotation.state !== 'in' && rotation.state !== 'absent')
     problems.push(`out of rotation (${rotation.state})`);
   return {
     host: host.name,
@@ -135,6 +136,11 @@ async function examine(world: World, {app, host, rotation, states}: Examination)
     ...(served === undefined ? {} : {served}),
     ...(rotation === undefined ? {} : {rotation: rotation.state, sessions: rotation.sessions}),
   };
+}
+
+function describeKeeper({pausedBy, lease}: HostState): string {
+  const isAlive = lease?.run === pausedBy && lease !== undefined && lease.leftSeconds > 0;
+  return isAlive ? '' : ', which has the lease no longer: a deploy or rollback of this host resumes it';
 }
 
 function describeResult(result: ProbeResult): HostHealth['probes'][number] {

@@ -11,6 +11,12 @@ import type {World} from './world.js';
 /** A lease lives this long without a heartbeat, on the host's own clock. */
 export const leaseSeconds = 90;
 
+/** A worker that is paused. `moves`: its host went on to its move. `origins`: each nsqd at which its channel is paused. */
+export interface PausedWorker {
+  readonly moves: boolean;
+  readonly origins?: readonly string[];
+}
+
 /** Everyone at work on one run. */
 export interface Crew {
   readonly world: World;
@@ -23,9 +29,11 @@ export interface Crew {
   /** The lease of each host, while we hold it. */
   readonly fences: Map<string, Fence>;
   /** Workers that this process has paused and not resumed, and whether the host went on to its move. */
-  readonly paused: Map<string, {readonly moves: boolean}>;
+  readonly paused: Map<string, PausedWorker>;
   /** Who of them keeps an NSQ channel paused. */
   readonly holds: ChannelHolds;
+  /** Worker -> where its NSQ channel could not be opened again, in words: debt of the run, whatever becomes of the hosts. */
+  readonly closed: Map<string, readonly string[]>;
   readonly unusable: ReadonlyMap<string, Problem>;
   /** Of a deploy whose waves have a time. */
   readonly book?: Appointments;

@@ -1,7 +1,7 @@
 import type {Crew} from './crew.js';
 import {locate} from './crew.js';
-import {leavePaused, pauseWorker, resumeWorker, type Worker} from './pause-worker.js';
-import {findWork} from './worker-role.js';
+import {freeChannel, leavePaused, pauseWorker, resumeWorker} from './pause-worker.js';
+import {findWork, type Worker} from './worker-role.js';
 
 /** The worker of a host whose role pauses one; undefined on hosts that balancers drain, and where nothing served before the run. */
 function findWorker(crew: Crew, name: string): Worker | undefined {
@@ -27,4 +27,15 @@ export async function admitWorker(crew: Crew, name: string): Promise<void> {
 export async function leaveWorker(crew: Crew, name: string): Promise<void> {
   const worker = findWorker(crew, name);
   if (worker !== undefined) await leavePaused(crew, worker);
+}
+
+/** The host goes no further for now, and may be dead. */
+export async function freeWorker(crew: Crew, name: string): Promise<void> {
+  const worker = findWorker(crew, name);
+  if (worker === undefined) return;
+  try {
+    await freeChannel(crew, worker);
+  } catch (error) {
+    if (!crew.world.signal.aborted) throw error;
+  }
 }

@@ -1,26 +1,16 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {DroverError} from '../errors/drover-error.js';
-import type {Fence} from '../host/fence.js';
 import type {HookResult} from '../host/host-hook.js';
 import {VerbError} from '../host/verb-call.js';
-import type {Intake, WorkEnding} from '../inventory/app.js';
+import type {Intake} from '../inventory/app.js';
 import {formatDuration} from '../inventory/duration.js';
-import type {Host, RoleName} from '../inventory/host.js';
 import {boundWorkMs} from '../inventory/work-wait.js';
-import {drainEverywhere} from '../traffic/everywhere.js';
-import {type Channel, findChannel} from '../traffic/nsq-channel.js';
-import {pause as pauseFor} from '../traffic/pause.js';
+import {writeResume} from '../traffic/nsq-channel.js';
 import type {Crew} from './crew.js';
-import {describeError, useHost, useLink} from './on-host.js';
-import {hookSeconds, untilSeconds} from './worker-role.js';
-
-/** One worker, and how its intake is stopped. */
-export interface Worker {
-  readonly host: Host;
-  readonly role: RoleName;
-  readonly work: WorkEnding;
-  readonly fence: Fence;
-}
+import {describeError, useHost} from './on-host.js';
+import {openChannel, prepareChannel} from './pause-channel.js';
+import {describeLeft, refuseLeft, type Stop} from './work-left.js';
+import {hookSeconds, untilSeconds, type Worker} from './worker-role.js';
 
 const pollMs = 2000;
 
@@ -32,28 +22,73 @@ export async function pauseWorker(crew: Crew, worker: Worker): Promise<{readonly
   const {host, work} = worker;
   const stop = work.intake.kind === 'nsq' ? await prepareChannel(crew, worker, work.intake) : prepareHooks(crew, worker, work.intake);
   const patience = Math.ceil(crew.plan.confirmMs / 1000) + hookSeconds + 30;
-  await useHost(crew.world, host, crew.app, (on) => on.notePause(worker.fence, stop.resume, patience));
-  crew.paused.set(host.name, {moves: false});
+  const {resume, isShared, origins} = stop;
+  const noted = origins === undefined ? {} : {origins};
+  await useHost(crew.world, host, crew.app, (on) => on.notePause(worker.fence, resume, {patienceSeconds: patience, isShared}));
+  crew.paused.set(host.name, {moves: false, ...noted});
   try {
     const left = await stop.pause();
-    crew.paused.set(host.name, {moves: true});
+    crew.paused.set(host.name, {moves: true, ...noted});
     return left === 0 ? {} : {detail: `went on with ${describeLeft(left)} after ${formatDuration(boundWorkMs(work))}`};
   } catch (error) {
     throw await undo(crew, worker, error);
   }
 }
 
-/** Lets a worker take work up again. */
+/** Lets a worker take work up again. What of a channel cannot be opened is told, stays noted on the host, which goes on trying, and is debt of the run. */
 export async function resumeWorker(crew: Crew, worker: Worker): Promise<void> {
   const {host, work, fence} = worker;
-  if (work.intake.kind === 'hooks') {
-    await runHook(crew, worker, 'resume', resumeCommand(work.intake.resume));
-  } else if (crew.holds.letGo(host.name)) {
-    const {places} = await openChannel(crew, worker, work.intake);
-    for (const place of places) await crew.holds.open(place, crew.world.signal);
-  }
+  if (work.intake.kind === 'hooks') await runHook(crew, worker, 'resume', resumeCommand(work.intake.resume));
+  else if (await isLeftClosed(crew, worker, work.intake)) return;
   await useHost(crew.world, host, crew.app, (on) => on.clearPause(fence));
   crew.paused.delete(host.name);
+}
+
+/** The host of a worker goes no further: a channel that it keeps paused is opened for the others. Its host may not even answer. */
+export async function freeChannel(crew: Crew, worker: Worker): Promise<void> {
+  const {host, work, fence} = worker;
+  const {intake} = work;
+  if (intake.kind !== 'nsq' || !crew.paused.has(host.name) || (await isLeftClosed(crew, worker, intake))) return;
+  crew.paused.delete(host.name);
+  try {
+    await useHost(crew.world, host, crew.app, (on) => on.clearPause(fence));
+  } catch (error) {
+    if (!(error instanceof DroverError)) throw error;
+    await crew.world.emit({kind: 'warning', host: host.name, message: `still notes that its worker is paused: ${describeError(error)}`});
+  }
+}
+
+/** Another run has the host: what its worker keeps paused is that run's business, and its keeper's. */
+export function forfeitWorker(crew: Crew, name: string): void {
+  crew.holds.forfeit(name);
+  crew.paused.delete(name);
+  crew.closed.delete(name);
+}
+
+async function isLeftClosed(crew: Crew, worker: Worker, intake: Extract<Intake, {kind: 'nsq'}>): Promise<boolean> {
+  const {host, fence} = worker;
+  const closed = await openChannel(crew, worker, intake);
+  const isKnown = crew.closed.has(host.name);
+  if (closed.length === 0) {
+    crew.closed.delete(host.name);
+    return false;
+  }
+  const origins = closed.map(({origin}) => origin);
+  crew.closed.set(
+    host.name,
+    closed.map(({message}) => message),
+  );
+  crew.paused.set(host.name, {moves: true, origins});
+  if (isKnown) return true;
+  for (const {message} of closed) await crew.world.emit({kind: 'warning', host: host.name, message});
+  try {
+    await useHost(crew.world, host, crew.app, (on) =>
+      on.notePause(fence, writeResume(intake, origins), {patienceSeconds: 0, isShared: true}),
+    );
+  } catch (error) {
+    if (!(error instanceof DroverError)) throw error;
+  }
+  return true;
 }
 
 /**
@@ -77,15 +112,9 @@ export async function leavePaused(crew: Crew, worker: Worker): Promise<void> {
   }
 }
 
-/** Gives what was left in flight: `some` where nobody can count it. */
-interface Stop {
-  readonly resume: string;
-  readonly pause: () => Promise<number | 'some'>;
-}
-
 function prepareHooks(crew: Crew, worker: Worker, {pause, until, resume}: Extract<Intake, {kind: 'hooks'}>): Stop {
   return {
-    resume,
+    ...{resume, isShared: false},
     pause: async () => {
       await runHook(crew, worker, 'pause', pauseCommand(pause));
       if (await awaitIdle(crew, worker, until)) return 0;
@@ -93,43 +122,6 @@ function prepareHooks(crew: Crew, worker: Worker, {pause, until, resume}: Extrac
       throw refuseLeft(worker, 'some');
     },
   };
-}
-
-async function prepareChannel(crew: Crew, worker: Worker, intake: Extract<Intake, {kind: 'nsq'}>): Promise<Stop> {
-  const {host, work} = worker;
-  const {signal} = crew.world;
-  const {holds} = crew;
-  const {places, resume} = await openChannel(crew, worker, intake);
-  const warn = ({message}: {readonly message: string}): Promise<void> => crew.world.emit({kind: 'warning', host: host.name, message});
-  for (const place of places) {
-    const wasKept = holds.isKept(place.name);
-    const {order} = await place.look(signal);
-    if (order === 'out' && !wasKept && !holds.isKept(place.name))
-      await warn({message: `${place.name} was paused already; it is opened when its workers are back`});
-  }
-  const {longestMs} = work;
-  const drain = {
-    waitMs: work.waitMs,
-    then: work.then === 'go' ? 'close' : work.then,
-    ...(longestMs === undefined ? {} : {longestMs}),
-  } as const;
-  const refuse = (left: number): DroverError => refuseLeft(worker, left);
-  return {
-    resume,
-    pause: async () => {
-      await holds.keep(places, host.name);
-      const shared = places.map((place) => holds.share(place, host.name));
-      return (await drainEverywhere({host, places: shared, drain, refuseLeft: refuse, sleep: pauseFor, warn, signal})).cut;
-    },
-  };
-}
-
-/** The channel as this worker reaches it. */
-async function openChannel(crew: Crew, {host}: Worker, intake: Extract<Intake, {kind: 'nsq'}>): Promise<Channel> {
-  const {world} = crew;
-  const channel = await useLink(world, host, (link) => findChannel({link, intake, signal: world.signal}));
-  for (const message of channel.silent) await world.emit({kind: 'warning', host: host.name, message});
-  return channel;
 }
 
 /** Asks until the worker says that nothing is in flight, or the deadline comes. */
@@ -171,19 +163,6 @@ function failed({host, role}: Worker, name: string, {status, lateAfterSeconds, o
   const said = output.trim().split('\n').slice(-3).join(' | ').slice(0, 300);
   const message = `${host.name}: endings.${role}.${name} ${how}${said === '' ? '' : `: ${said}`}`;
   return new DroverError({code: 'refused', message, host: host.name, fix: `run it yourself on ${host.name}`});
-}
-
-function refuseLeft({host, role, work}: Worker, left: number | 'some'): DroverError {
-  return new DroverError({
-    code: 'refused',
-    host: host.name,
-    message: `${host.name} still has ${describeLeft(left)} after ${formatDuration(boundWorkMs(work))}, and endings.${role}.then is "${work.then}"`,
-    fix: `raise endings.${role}.${work.then === 'wait' ? 'longest' : 'wait'}, or write then: go`,
-  });
-}
-
-function describeLeft(left: number | 'some'): string {
-  return left === 'some' ? 'work in flight' : `${left} ${left === 1 ? 'message' : 'messages'} in flight`;
 }
 
 /** One at a time with the host's own keeper, and only while the note is this run's: a controller that died must not pause what another resumed. */

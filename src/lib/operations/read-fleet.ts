@@ -2,6 +2,7 @@ import type {Problem} from '../errors/drover-error.js';
 import {fanOut} from '../fanout/fan-out.js';
 import type {HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
+import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
 import {runStep, useHost} from './on-host.js';
 import type {World} from './world.js';
@@ -37,7 +38,20 @@ export async function readFleet(world: World, app: App, hosts: readonly Host[]):
         host: outcome.item.name,
       });
   }
+  await tellForgotten(world, app, states);
   return {states, problems};
+}
+
+/** A keeper on the host resumes a worker whose run has gone, but does not outlive a reboot: the note does, and whoever reads it says so. */
+async function tellForgotten(world: World, app: App, states: ReadonlyMap<string, HostState>): Promise<void> {
+  const forgotten = [...states].filter(
+    ([, {pausedBy, lease}]) => pausedBy !== undefined && (lease?.run !== pausedBy || lease.leftSeconds === 0),
+  );
+  for (const run of new Set(forgotten.map(([, {pausedBy}]) => pausedBy))) {
+    const names = foldHostSet(forgotten.filter(([, {pausedBy}]) => pausedBy === run).map(([name]) => name));
+    const message = `${names}: paused by run ${run}, which has the lease no longer; if it stays so, a deploy or rollback resumes it: --hosts ${names}`;
+    await world.emit({kind: 'warning', message: `worker of ${app.name} on ${message}`});
+  }
 }
 
 /** What makes a host unfit to be changed, in its own words; empty when all are fit. */

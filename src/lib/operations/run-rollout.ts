@@ -72,13 +72,14 @@ export async function runRollout(
   const mayRetry = options.mayRetry ?? (() => false);
   const members = new Map<string, Host>(world.inventory.hosts.map((host) => [host.name, host]));
   const carried = await carryOut(world, {app, plan, kept, balancer, hosts: members, unusable, isResumed});
-  const result: RolloutResult = carried.outcome === 'converged' && debt > 0 ? {...carried, outcome: 'needs-attention'} : carried;
+  const isIndebted = (carried.outcome === 'converged' && debt > 0) || (isAtRest(carried.outcome) && carried.closed.length > 0);
+  const result: RolloutResult = isIndebted ? {...carried, outcome: 'needs-attention'} : carried;
   if (!world.signal.aborted) {
     if (result.outcome === 'needs-attention') await keepDebtOut(world, app, plan, balancer, result);
     if (result.outcome === 'converged' || result.outcome === 'needs-attention') await pruneHosts(world, app, result, protect);
   }
-  if (!world.signal.aborted && (result.outcome === 'rolled-back' || result.outcome === 'refused'))
-    await closeRun(world, app, plan, {unusable, others, result});
+  if (!world.signal.aborted && (carried.outcome === 'rolled-back' || carried.outcome === 'refused'))
+    await closeRun(world, app, plan, {unusable, others, result: carried});
   if (result.outcome === 'refused' && result.code === 'leased' && !world.signal.aborted && mayRetry()) return 'leased';
   if (
     result.why !== undefined &&
@@ -87,7 +88,7 @@ export async function runRollout(
     await world.emit({kind: 'warning', message: result.why});
   return endRun(world, startedMs, result.outcome, {
     ...(result.code === undefined ? {} : {code: result.code}),
-    ...nextCommand(plan, result),
+    ...(isIndebted && carried.outcome === 'rolled-back' ? {next: `drover status ${app.name}`} : nextCommand(plan, result)),
   });
 }
 
@@ -160,6 +161,16 @@ async function closeRun(
   });
 }
 
+/** The command that moves a host once more to where it is: its worker is paused and resumed on the way. */
+function again({command, app, snapshot, hosts}: RolloutPlan, {closed}: RolloutResult): string {
+  const to = (snapshot ?? hosts.find(({name}) => name === closed[0])?.to ?? '').slice(0, 12);
+  return command === 'deploy' ? `deploy ${app} ${to}` : `rollback ${app} --to ${to}`;
+}
+
+function isAtRest(outcome: RolloutResult['outcome']): boolean {
+  return outcome === 'converged' || outcome === 'rolled-back';
+}
+
 /** What to type next: hosts that were never touched hold nothing of the run, so that they are named; otherwise the run is resumed. */
 function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} {
   if (result.outcome === 'converged' && openTask(result.state, 'after') !== undefined) return {next: `drover resume ${plan.run}`};
@@ -177,6 +188,7 @@ function nextCommand(plan: RolloutPlan, result: RolloutResult): {next?: string} 
     const stage = result.state.hosts.get(name);
     return (stage?.kind === 'lost' || (stage?.kind === 'ready' && isExpired)) && !stage.touched;
   });
+  if (open.length === 0 && result.closed.length > 0) return {next: `drover ${again(plan, result)} --hosts ${foldHostSet(result.closed)}`};
   if (open.length === 0 || untouched.length < open.length || plan.back !== undefined) return {next: `drover resume ${plan.run}`};
   const to = plan.command === 'deploy' ? ` ${(plan.snapshot ?? open[0]?.to ?? '').slice(0, 12)}` : '';
   const reviewed = plan.review === undefined ? '' : ' --plan-out plan.json';

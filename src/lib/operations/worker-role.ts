@@ -1,7 +1,16 @@
+import type {Fence} from '../host/fence.js';
 import type {App, Ending, WorkEnding} from '../inventory/app.js';
 import {formatDuration} from '../inventory/duration.js';
 import type {Host, Inventory, RoleName} from '../inventory/host.js';
 import type {PlannedHost, PlannedPause} from '../rollout/plan.js';
+
+/** One worker, and how its intake is stopped. */
+export interface Worker {
+  readonly host: Host;
+  readonly role: RoleName;
+  readonly work: WorkEnding;
+  readonly fence: Fence;
+}
 
 /** A command that pauses or resumes a worker and has not ended by then has failed. */
 export const hookSeconds = 120;

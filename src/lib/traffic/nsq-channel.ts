@@ -2,6 +2,7 @@ import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
 import type {Link} from '../host/link.js';
 import type {Intake} from '../inventory/app.js';
+import type {Host} from '../inventory/host.js';
 import type {Place, Sight} from './everywhere.js';
 import {exchangeHttp, type HttpAnswer, HttpFailure} from './http-exchange.js';
 
@@ -12,9 +13,16 @@ export interface ChannelSearch {
   readonly signal: AbortSignal;
 }
 
+/** A channel at one nsqd. */
+export interface ChannelPlace extends Place {
+  readonly origin: string;
+  /** The machine whose loopback the nsqd listens on: only workers there share the place. Undefined where it is reached over the network. */
+  readonly machine?: string;
+}
+
 /** A channel at every nsqd that has it. */
 export interface Channel {
-  readonly places: readonly Place[];
+  readonly places: readonly ChannelPlace[];
   /** Shell text that unpauses it from the worker, with the curl or wget that is there. */
   readonly resume: string;
   /** What could not be asked and need not be: other nsqlookupd. */
@@ -44,10 +52,22 @@ export async function findChannel(search: ChannelSearch): Promise<Channel> {
   return {places: holders.map((origin) => makePlace(search, origin)), resume: writeResume(intake, holders), silent};
 }
 
-function makePlace(search: ChannelSearch, origin: string): Place {
-  const {topic, channel} = search.intake;
+/**
+ * Every nsqd that may have the channel, for opening it: those that are named, those that any nsqlookupd knows, and `known`. None is asked, so that one
+ * that is silent keeps nobody from the others, and nothing throws but what an nsqlookupd says that no nsqlookupd would.
+ */
+export async function reachChannel(search: ChannelSearch, known: readonly string[]): Promise<readonly ChannelPlace[]> {
+  const {found} = await lookUp(search).catch((error: unknown) => {
+    if (error instanceof DroverError && error.code === 'unreachable') return {found: []};
+    throw error;
+  });
+  return [...new Set([...search.intake.nsqd, ...found, ...known])].sort().map((origin) => makePlace(search, origin));
+}
+
+/** The channel at one nsqd, as the host of the link reaches it. */
+export function makePlace(search: ChannelSearch, origin: string): ChannelPlace {
   return {
-    name: `channel ${topic}/${channel} at nsqd ${origin}`,
+    ...namePlace(search.link.host, search.intake, origin),
     look: async (signal) => judge(await readChannel({...search, signal}, origin)),
     takeOut: async (signal) => {
       await order({...search, signal}, origin, 'pause');
@@ -56,6 +76,26 @@ function makePlace(search: ChannelSearch, origin: string): Place {
       await order({...search, signal}, origin, 'unpause');
     },
   };
+}
+
+/** What an nsqd is to a host: two hosts that mean the same one by an address name the same place. */
+export function namePlace(
+  host: Host,
+  {topic, channel}: {readonly topic: string; readonly channel: string},
+  origin: string,
+): Pick<ChannelPlace, 'name' | 'origin' | 'machine'> {
+  const name = `channel ${topic}/${channel} at nsqd ${origin}`;
+  const machine = nameMachine(host);
+  return isLoopback(origin) ? {name: `${name} of ${machine}`, origin, machine} : {name, origin};
+}
+
+/** Hosts that are this machine share its loopback. */
+export function nameMachine({name, ssh}: Host): string {
+  return ssh.link === 'local' ? 'this machine' : name;
+}
+
+function isLoopback(origin: string): boolean {
+  return /^(localhost|127\.[0-9.]+|\[::1\])$/.test(new URL(origin).hostname);
 }
 
 interface ChannelStats {
@@ -178,8 +218,8 @@ function nameChannel({topic, channel}: {readonly topic: string; readonly channel
   return `topic=${encodeURIComponent(topic)}&channel=${encodeURIComponent(channel)}`;
 }
 
-/** Addresses and names have been held to a grammar without a quote. */
-function writeResume(intake: ChannelSearch['intake'], origins: readonly string[]): string {
+/** Shell text that opens the channel at these nsqd. Addresses and names have been held to a grammar without a quote. */
+export function writeResume(intake: ChannelSearch['intake'], origins: readonly string[]): string {
   return `status=0
 for origin in ${origins.map((origin) => `'${origin}'`).join(' ')}; do
   url="$origin/channel/unpause?${nameChannel(intake)}"

@@ -1,17 +1,18 @@
 # shellcheck disable=SC2016,SC2034 # the keeper expands its own variables
 DROVER_PAUSE_KEEPER='# Started by drover before it pauses a worker; resumes it when nobody answers for this host any more.
-root=$1 run=$2 epoch=$3 token=$4 app=$5 patience=$6
+root=$1 run=$2 epoch=$3 token=$4 app=$5 patience=$6 kind=$7
 state=$root/.drover
 folder=$state/pause
 umask 077
 is_noted() {
   IFS= read -r line 2>/dev/null <"$folder/by" && [ "$line" = "$run $epoch $token" ]
 }
-# is_held: the run is alive. A lease that was given back by the very epoch that paused is no accident: the worker is left as it is.
+# is_held: the run is alive. A lease that was given back by the very epoch that paused is no accident: the worker is left as it is, unless what it
+# keeps paused belongs to others, too.
 is_held() {
   if [ ! -f "$state/lease" ]; then
     IFS= read -r line <"$state/epoch"
-    [ "$line" != "$epoch" ] || [ -f "$state/lease" ] || exit 0
+    [ "$line" != "$epoch" ] || [ "$kind" = shared ] || [ -f "$state/lease" ] || exit 0
     return 1
   fi
   holder="" leased="" until=0 boot=none
@@ -59,7 +60,7 @@ while sleep 2; do
     if wait "$hook"; then
       exec 9>>"$state/mutex"
       flock 9
-      rm -f "$folder/by" "$folder/resume"
+      rm -f "$folder/by" "$folder/resume" "$folder/leaving"
       printf "%s %s %s %s %s\n" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" pause-keeper "$run" resumed "by itself" >>"$state/journal"
       sync -f "$root" || sync
       exit 0

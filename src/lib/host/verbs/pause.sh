@@ -15,12 +15,12 @@ done
 enter
 require_lease
 token=$boot.$now.$$
-rm -f "$state"/pause/*.tmp.*
+rm -f "$state"/pause/*.tmp.* "$state/pause/leaving"
 printf '%s\n' "$resume" | write_durably "$state/pause/resume" &&
   printf '%s\n' "$DROVER_PAUSE_KEEPER" | write_file "$state/pause/keeper.sh" &&
   printf '%s %s %s\n' "$run" "$epoch" "$token" | write_durably "$state/pause/by" || fail 18 "cannot write below $state/pause"
 record paused
 flush
 if command -v setsid >/dev/null 2>&1; then detach='setsid'; else detach='nohup'; fi
-$detach /bin/sh "$state/pause/keeper.sh" "$root" "$run" "$epoch" "$token" "$app" "${seconds:-0}" </dev/null >/dev/null 2>&1 8>&- 9>&- &
+$detach /bin/sh "$state/pause/keeper.sh" "$root" "$run" "$epoch" "$token" "$app" "${seconds:-0}" "$kind" </dev/null >/dev/null 2>&1 8>&- 9>&- &
 printf 'noted\n'

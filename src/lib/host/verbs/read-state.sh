@@ -46,6 +46,7 @@ for file in "$state"/plans/*; do
   [ -f "$file" ] && IFS= read -r line <"$file" && printf 'plan %s %s\n' "${file##*/}" "$line"
 done
 [ ! -s "$state/pause/by" ] || { IFS=' ' read -r run line <"$state/pause/by" && printf 'paused %s\n' "$run"; }
+[ ! -f "$state/pause/leaving" ] || printf 'pause-leaving yes\n'
 for delta in "$state"/incoming/*.delta; do
   [ -f "$delta" ] && printf 'part %s\n' "${delta##*/}"
 done
