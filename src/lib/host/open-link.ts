@@ -8,6 +8,7 @@ import type {Link, LinkOpener} from './link.js';
 import {LocalLink} from './local-link.js';
 import {LoginGate} from './login-gate.js';
 import {connectOpenssh} from './openssh-link.js';
+import {runShell} from './openssh-shell.js';
 import {PrintingLink} from './printing-link.js';
 import {connectSsh} from './ssh-connect.js';
 import {readKeyFile} from './ssh-identities.js';
@@ -88,6 +89,20 @@ async function needsOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts): Prom
   if (known.certified && known.keys.length === 0) return true;
   const keys = await Promise.all(resolved.identityFiles.map(readKeyFile));
   return keys.some((key) => key.kind === 'foreign') && !keys.some((key) => key.kind === 'private');
+}
+
+/** A shell on one host for a person, whichever client would serve it otherwise; gives its exit status. */
+export async function openShell(
+  host: Host,
+  {env, runtimeDirectory, signal}: LinkOptions & {readonly signal: AbortSignal},
+): Promise<number> {
+  const directory = await makeDirectory(runtimeDirectory);
+  try {
+    const resolved = await resolveSsh(host, env, signal);
+    return await runShell(host, {directory, env, resolved, knownHosts: new KnownHosts(), signal});
+  } finally {
+    await rm(directory, {recursive: true, force: true});
+  }
 }
 
 /** The same door for a dry run: reads through `real`, prints the rest. */
