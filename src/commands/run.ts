@@ -9,13 +9,15 @@ export default class Run extends BaseCommand {
   static override description =
     `The words after -- are joined and run by /bin/sh in the login directory, in a session of their own that ends at the deadline. Nothing is
 ever run twice. Output is kept up to --max-output bytes a host. Standard input of the command is empty, or what --stdin gives it.
-SIGUSR1 (kill -USR1) shows who is pending, and for how long.
+Enter, or SIGUSR1 (kill -USR1), shows who is pending, and for how long. With --stream a line of more than 16,384 characters is cut, and says so.
 
 Exit status: 0 the command succeeded everywhere; 3 it did, but --out-dir could not be written; 4 refused before it began; 6 no host was reached; 8 it failed somewhere.`;
   static override examples = [
     'drover run --all -- uptime',
     'drover run --silo eu --timeout 10s -- "df -h / | tail -1"',
     'drover run --role web --canary 1 --script tools/rotate-logs.py -- --keep 7',
+    'drover run --role web --stream --timeout 10m -- tail -n 3 -f /var/log/nginx/error.log',
+    'drover run --role web --diff -- nginx -T',
     'drover run --all --sudo --stdin -- tee /etc/motd < motd',
     'drover run --hosts "web[01-12]" --json -- cat /etc/os-release',
   ];
@@ -58,10 +60,24 @@ Exit status: 0 the command succeeded everywhere; 3 it did, but --out-dir could n
       helpGroup: 'OUTPUT',
     }),
     labels: Flags.boolean({description: 'one line per line of output, the host before it, as hosts end', helpGroup: 'OUTPUT'}),
+    stream: Flags.boolean({
+      description: 'lines as they come, the host before each; with --json one object a line',
+      exclusive: ['labels', 'diff'],
+      helpGroup: 'OUTPUT',
+    }),
+    diff: Flags.boolean({
+      description: 'what most hosts printed, once, and how the others differ from it',
+      exclusive: ['labels'],
+      helpGroup: 'OUTPUT',
+    }),
   };
 
   protected async execute(): Promise<Answer> {
     const {argv, flags} = await this.parse(Run);
     return conductCommand(argv.map(String), flags, this.env);
+  }
+
+  protected override printsJsonLines(): boolean {
+    return this.has('--stream');
   }
 }

@@ -1,4 +1,5 @@
 import {spawn} from 'node:child_process';
+import {existsSync} from 'node:fs';
 import {chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
@@ -112,5 +113,74 @@ describe('drover run', {timeout: 120_000}, () => {
     expect(await ended).toBe(0);
     expect(stderr).toMatch(/2 hosts at work, 0 of 2 ended\n {2}command: web\[1-2\], for up to /);
     expect(stdout).toBe('--- web[1-2] (2)\ngone\n');
+  });
+
+  it('streams whole lines as they come, and what came stays when it is interrupted', async () => {
+    const command = `printf 'one\ntw'; until [ -e '${dir}/more' ]; do sleep 0.1; done; printf 'o\\n\\033[2Jthree'`;
+    const words = [program, 'run', '-i', 'inventory.yml', '--hosts', 'web[1-2]', '--concurrency', '1', '--stream', '--', command];
+    const child = spawn(process.execPath, words, {cwd: dir, env: {...env(), HOME: dir}, stdio: ['ignore', 'pipe', 'ignore']});
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    let stdout = '';
+    for await (const piece of child.stdout) {
+      stdout += String(piece);
+      if (stdout !== 'web1: one\n') continue;
+      child.kill('SIGINT');
+      await writeFile(path.join(dir, 'more'), '');
+    }
+    expect(await ended).toBe(130);
+    expect(stdout).toBe('web1: one\nweb1: two\nweb1: \\x1b[2Jthree\nweb2: [not begun]\n');
+    const json = await drover([
+      '--hosts',
+      'web[1-2]',
+      '--concurrency',
+      '1',
+      '--stream',
+      '--json',
+      '--out-dir',
+      'lines',
+      '--',
+      'echo a; exit 3',
+    ]);
+    expect(
+      json.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      {host: 'web1', line: 'a'},
+      {host: 'web1', ended: true, status: 3, failure: 'exit 3'},
+      {host: 'web2', line: 'a'},
+      {host: 'web2', ended: true, status: 3, failure: 'exit 3'},
+      {schemaVersion: 1, command: 'echo a; exit 3', hosts: 2, failed: 2},
+    ]);
+    expect(await readFile(path.join(dir, 'lines', 'web2.out'), 'utf8')).toBe('a\n');
+  });
+
+  it('shows with --diff what most hosts printed, and of the others what differs', async () => {
+    const command = `seq 3; if mkdir '${dir}/other' 2>/dev/null; then echo odd; else echo --stream --json; fi`;
+    const {stdout} = await drover(['--all', '--concurrency', '1', '--diff', '--', command]);
+    expect(stdout).toBe('--- web[2-6] (5)\n1\n2\n3\n--stream --json\n--- web1 (1)\n@@ -1,4 +1,4 @@\n 1\n 2\n 3\n---stream --json\n+odd\n');
+    expect((await drover(['--all', '--diff', '--stream', '--', 'true'])).status).toBe(2);
+  });
+
+  it.skipIf(!existsSync('/usr/bin/script'))('shows on Enter who is pending, above what it draws', async () => {
+    const command = `until [ -e '${dir}/entered' ]; do sleep 0.1; done; echo gone`;
+    const words = [process.execPath, program, 'run', '-i', 'inventory.yml', '--hosts', 'web[1-2]', '--', command];
+    const child = spawn('/usr/bin/script', ['-qfec', words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' '), '/dev/null'], {
+      cwd: dir,
+      env: {...env(), HOME: dir, TERM: 'xterm', NO_COLOR: '1'},
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    let shown = '';
+    for await (const piece of child.stdout) {
+      shown += String(piece);
+      // Pressed at each redrawing until it is answered.
+      if (!/command: web\[1-2\], for up to /.test(shown)) child.stdin.write('\n');
+      else await writeFile(path.join(dir, 'entered'), '');
+    }
+    expect(await ended).toBe(0);
+    expect(shown).toMatch(/2 hosts at work, 0 of 2 ended\r?\n {2}command: web\[1-2\], for up to /);
+    expect(shown).toMatch(/--- web\[1-2\] \(2\)\r?\ngone/);
   });
 });

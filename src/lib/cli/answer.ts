@@ -7,6 +7,8 @@ export interface Answer {
   /** Printed instead with --json, as one document. */
   readonly json: object;
   readonly exit: ExitStatus | 1 | 2 | 3;
+  /** The status of a program that had our place, whatever it is; counts instead of `exit`. */
+  readonly passed?: number;
 }
 
 /** A JSON document on one line per top-level run of the tool: pipes and logs keep it whole. */

@@ -22,17 +22,32 @@ export abstract class BaseCommand extends Command {
 
   protected abstract execute(): Promise<Answer>;
 
+  /** Whether a word stands on the command line, before a `--` that makes all behind it another command's. */
+  protected has(word: string): boolean {
+    const end = this.argv.indexOf('--');
+    return (end < 0 ? this.argv : this.argv.slice(0, end)).includes(word);
+  }
+
+  /** JSON on one line, where it is the last of several. */
+  protected printsJsonLines(): boolean {
+    return false;
+  }
+
   override async run(): Promise<void> {
     // oclif would read a missing argument from standard input, which is an archive, or belongs to the loop around this command.
     for (const arg of Object.values(this.ctor.args)) arg.ignoreStdin = true;
-    const json = this.argv.includes('--json');
+    const json = this.has('--json');
     try {
       const answer = await this.execute();
-      process.stdout.write(json ? renderJson(answer.json) : answer.text);
-      process.exitCode = answer.exit;
+      process.stdout.write(json ? this.renderJson(answer.json) : answer.text);
+      process.exitCode = answer.passed ?? answer.exit;
     } catch (error) {
       this.report(error, json);
     }
+  }
+
+  private renderJson(value: object): string {
+    return this.printsJsonLines() ? `${JSON.stringify(value)}\n` : renderJson(value);
   }
 
   private report(error: unknown, json: boolean): void {
@@ -43,7 +58,7 @@ export abstract class BaseCommand extends Command {
     const failure = toDroverError(error);
     if (failure === undefined) {
       const words = error instanceof Error ? error.message : String(error);
-      if (this.argv.includes('--debug') && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+      if (this.has('--debug') && error instanceof Error) process.stderr.write(`${error.stack}\n`);
       this.print([{code: 'bug', message: words, fix: 'this is a bug in drover; run again with --debug and report it'}], json);
       process.exitCode = 1;
       return;
@@ -56,7 +71,7 @@ export abstract class BaseCommand extends Command {
     const [first] = problems;
     if (json) {
       const exit = first === undefined ? 1 : errorCodes[first.code].exit;
-      process.stdout.write(renderJson({schemaVersion: 1, exit, error: first, errors: problems}));
+      process.stdout.write(this.renderJson({schemaVersion: 1, exit, error: first, errors: problems}));
       return;
     }
     for (const problem of problems.slice(0, shownProblems)) process.stderr.write(`${formatProblem(problem)}\n`);

@@ -1,13 +1,16 @@
 import {DroverError} from '../errors/drover-error.js';
-import {printableLines} from '../errors/printable.js';
 import {quoteWord} from '../errors/shell-word.js';
+import type {Host} from '../inventory/host.js';
 import {type CommandResult, runCommand} from '../operations/run-command.js';
+import {cleanLines} from '../report/foreign-text.js';
+import {createJsonLines, createLabelledLines} from '../report/host-lines.js';
+import {LineCutter} from '../report/line-cutter.js';
 import type {Answer} from './answer.js';
 import {readInput, readScript} from './command-input.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
 import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags} from './load-project.js';
 import {OutputFolder} from './output-folder.js';
-import {renderOutputs} from './run-text.js';
+import {renderDiff, renderOutputs} from './run-text.js';
 import {inspectTerminal} from './terminal.js';
 
 type CommandFlags = ProjectFlags &
@@ -16,6 +19,8 @@ type CommandFlags = ProjectFlags &
     readonly timeout: number;
     readonly 'max-output': number;
     readonly labels: boolean;
+    readonly stream: boolean;
+    readonly diff: boolean;
     readonly sudo: boolean;
     readonly script?: string | undefined;
     readonly stdin: boolean;
@@ -34,12 +39,31 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
   const input = flags.stdin ? await readInput() : undefined;
   const outputs = flags['out-dir'] === undefined ? undefined : await OutputFolder.open(flags['out-dir']);
   const command = script === undefined ? words.join(' ') : `${script.start} ${words.map(quoteWord).join(' ')}`.trimEnd();
+  const {labels, stream, diff, json} = flags;
+  const terminal = inspectTerminal(env);
   const results: CommandResult[] = [];
-  const label = (result: CommandResult): void => {
+  const write = (text: string): void => void process.stdout.write(text);
+  const lines = json === true ? createJsonLines({write}) : createLabelledLines({write, colour: terminal.outColour});
+  const cutters = new Map<string, LineCutter>();
+  const follow = ({name}: Host, piece: Buffer): void => {
+    let cutter = cutters.get(name);
+    cutter ??= new LineCutter((line) => lines.line(name, line));
+    cutters.set(name, cutter);
+    cutter.add(piece);
+  };
+  const onResult = (result: CommandResult): void => {
     outputs?.add(result);
-    if (!flags.labels || flags.json === true) return;
-    for (const line of printableLines(result.output)) process.stdout.write(`${result.host}: ${line}\n`);
-    if (result.failure !== undefined) process.stdout.write(`${result.host}: [${printableLines(result.failure).join(' ')}]\n`);
+    const {host, output, status, failure, code, isCut} = result;
+    cutters.get(host)?.end();
+    cutters.delete(host);
+    if (!stream && (!labels || json === true)) return;
+    if (!stream) for (const line of cleanLines(output)) lines.line(host, line);
+    lines.ended(host, {
+      ...(status === undefined ? {} : {status}),
+      ...(failure === undefined ? {} : {failure}),
+      ...(code === undefined ? {} : {code}),
+      ...(isCut === undefined ? {} : {isCut}),
+    });
   };
   let lost: string | undefined;
   const answer = await conductRun({
@@ -48,12 +72,15 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
     inventory,
     flags,
     env,
+    streamsLines: stream || labels,
+    answersEnter: !flags.stdin,
     work: async ({world}) => {
       const {results: all, end} = await runCommand(world, {
-        ...{command, hosts, maxBytes: flags['max-output'], sudo: flags.sudo, onResult: label},
+        ...{command, hosts, maxBytes: flags['max-output'], sudo: flags.sudo, onResult},
         timeoutSeconds: Math.max(1, Math.ceil(flags.timeout / 1000)),
         ...(script === undefined ? {} : {script: script.content}),
         ...(input === undefined ? {} : {input}),
+        ...(stream ? {onPiece: follow} : {}),
         ...(flags.canary === undefined ? {} : {canary: flags.canary}),
         ...(flags.budget === undefined ? {} : {budget: flags.budget}),
       });
@@ -61,10 +88,15 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
       lost = await outputs?.written();
       return end;
     },
-    render: () => (flags.labels ? '' : renderOutputs(results, inspectTerminal(env))),
-    json: () => ({schemaVersion: 1, command: flags.script ?? command, hosts: results}),
+    render: () => (labels || stream ? '' : diff ? renderDiff(results, terminal) : renderOutputs(results, terminal)),
+    json: () => ({schemaVersion: 1, command: flags.script ?? command, ...(stream ? countEndings(results) : {hosts: results})}),
   });
   if (lost === undefined) return answer;
   process.stderr.write(`error[invalid-file]: ${lost}; the commands ran, and this is what they printed\n`);
   return answer.exit === 0 ? {...answer, exit: 3} : answer;
+}
+
+/** The last of many lines: what each host said has been told. */
+function countEndings(results: readonly CommandResult[]): {hosts: number; failed: number} {
+  return {hosts: results.length, failed: results.filter(({failure}) => failure !== undefined).length};
 }

@@ -20,6 +20,7 @@ import {describePending} from '../report/pending-text.js';
 import {createModelSink, type RunModel} from '../report/run-model.js';
 import {renderSummary} from '../report/summary.js';
 import type {Answer} from './answer.js';
+import {listenForEnter} from './enter-key.js';
 import {HeldSink} from './held-sink.js';
 import {type Interrupt, listenForInterrupt} from './interrupt.js';
 import {refuseShrunken, rememberSize} from './inventory-size.js';
@@ -58,6 +59,10 @@ export interface RunRequest {
   readonly readsOnly?: boolean;
   /** Nothing is drawn before the plan was approved. */
   readonly quietUntilApproved?: boolean;
+  /** Standard output gets lines all the time: on a terminal nothing may be drawn over them. */
+  readonly streamsLines?: boolean;
+  /** Enter on the terminal asks who is pending; nothing else of the run reads standard input. */
+  readonly answersEnter?: boolean;
   readonly work: (conducted: Conducted) => Promise<RunEnd>;
   /** Text in place of the summary of the run. */
   readonly render?: (model: RunModel) => string;
@@ -92,11 +97,10 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const run = createRunId({now: Date.now, random: Math.random});
   const model = createModelSink();
   if (recorded) await rememberSize(inventory, stateDir);
-  const interrupt = listenForInterrupt(
-    (line) => process.stderr.write(`\n${line}\n`),
-    () => describePending(model.model, Date.now()),
-  );
-  const mode = flags.quiet || flags.events === '-' ? 'silent' : terminal.mode;
+  const pending = (): readonly string[] => describePending(model.model, Date.now());
+  const interrupt = listenForInterrupt((...lines) => reporter.say(lines), pending);
+  const drawn = request.streamsLines === true && terminal.outColumns !== undefined ? 'plain' : terminal.mode;
+  const mode = flags.quiet || flags.events === '-' ? 'silent' : drawn;
   const columns = (): number => process.stderr.columns || 80;
   const reporter = new HeldSink(await openReporter({mode, stream: process.stderr, colour: terminal.errColour, columns, now: Date.now}));
   const ndjson =
@@ -106,6 +110,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
           ndjson:
             flags.events === '-' ? ({kind: 'stream', stream: process.stdout} as const) : ({kind: 'file', file: flags.events} as const),
         };
+  const stopEnter = request.answersEnter === true && terminal.mayAsk ? listenForEnter(() => reporter.say(pending(), 'asked')) : undefined;
   const sinks = await openSinks({
     stateDir,
     run,
@@ -139,7 +144,7 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const ended = await finish(world, interrupt, sinks, links, {
     hasBegun: () => model.model.command !== undefined,
     work: () => work({world, terminal, reporter, env}),
-  });
+  }).finally(() => stopEnter?.());
   if (ended instanceof PlanOnly)
     return {text: ended.text, json: {schemaVersion: 1, planDigest: digestPlan(ended.plan), plan: ended.plan, ...ended.facts}, exit: 0};
   const end = ended;

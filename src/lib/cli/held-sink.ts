@@ -1,10 +1,11 @@
-import type {DroverEvent, Sink} from '../events/event.js';
+import type {DroverEvent} from '../events/event.js';
+import type {Reporter} from '../report/choose-reporter.js';
 
-/** A sink that can be told to wait: while a person is being asked, nothing may draw over the question. Events keep their order. */
-export class HeldSink implements Sink {
+/** A reporter that can be told to wait: while a person is being asked, nothing may draw over the question. Events keep their order. */
+export class HeldSink implements Reporter {
   private held: DroverEvent[] | undefined;
 
-  constructor(private readonly inner: Sink) {}
+  constructor(private readonly inner: Reporter) {}
 
   accept(event: DroverEvent): void | Promise<void> {
     if (this.held !== undefined) {
@@ -12,6 +13,10 @@ export class HeldSink implements Sink {
       return;
     }
     return this.inner.accept(event);
+  }
+
+  say(lines: readonly string[], asked?: 'asked'): void {
+    this.inner.say(lines, asked);
   }
 
   hold(): void {

@@ -12,7 +12,7 @@ export interface Interrupt {
 }
 
 /** Listens until disposed. `say` tells the person what their Ctrl-C does, and to SIGUSR1 who is `pending`. */
-export function listenForInterrupt(say: (line: string) => void, pending?: () => readonly string[]): Interrupt {
+export function listenForInterrupt(say: (...lines: readonly string[]) => void, pending?: () => readonly string[]): Interrupt {
   const first = new AbortController();
   const second = new AbortController();
   // Every host listens to both; Node would call more than ten of them a leak, in the middle of the run.
@@ -28,7 +28,7 @@ export function listenForInterrupt(say: (line: string) => void, pending?: () => 
       second.abort();
     }
   };
-  const onQuestion = (): void => say(pending?.().join('\n') ?? '');
+  const onQuestion = (): void => say(...(pending?.() ?? []));
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   if (pending !== undefined) process.on('SIGUSR1', onQuestion);

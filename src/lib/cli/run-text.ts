@@ -2,7 +2,9 @@ import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {HealthReport} from '../operations/check-health.js';
 import type {AppStatus, HostStatus} from '../operations/read-status.js';
 import type {CommandResult} from '../operations/run-command.js';
+import {diffOutputs} from '../report/diffed-output.js';
 import {foldOutputs} from '../report/folded-output.js';
+import type {HostOutput} from '../report/output-groups.js';
 import {renderTable} from '../report/table.js';
 import type {Terminal} from './terminal.js';
 
@@ -141,13 +143,16 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
   });
 }
 
+/** What hosts printed, folded. */
 export function renderOutputs(results: readonly CommandResult[], terminal: Terminal): string {
-  return foldOutputs({
-    outputs: results.map(({host, output, failure}) => ({
-      host,
-      output,
-      ...(failure === undefined ? {} : {failure: withoutName(failure, host)}),
-    })),
-    colour: terminal.outColour,
-  });
+  return foldOutputs({outputs: results.map(shortenFailure), colour: terminal.outColour});
+}
+
+/** What most hosts printed, and how the others differ. */
+export function renderDiff(results: readonly CommandResult[], terminal: Terminal): string {
+  return diffOutputs({outputs: results.map(shortenFailure), colour: terminal.outColour});
+}
+
+function shortenFailure({host, output, failure}: CommandResult): HostOutput {
+  return {host, output, ...(failure === undefined ? {} : {failure: withoutName(failure, host)})};
 }

@@ -1,6 +1,8 @@
 import {Readable} from 'node:stream';
 import type {Fence} from './fence.js';
+import {KeptOutput} from './kept-output.js';
 import type {Link} from './link.js';
+import {LiveOutput} from './live-output.js';
 import {callVerb} from './verb-call.js';
 
 export interface Hook {
@@ -18,6 +20,8 @@ export interface HookResult {
   /** Set when the deadline ended it. */
   readonly lateAfterSeconds: number | undefined;
   readonly output: string;
+  /** Of an output that was followed, the end is missing: something that the command left behind kept it open. */
+  readonly isCut?: true;
 }
 
 /** A command on a host, without any app. Its exit status is a value; only a link or a host that fails throws. */
@@ -33,17 +37,26 @@ export async function runHookOn(
     readonly script?: Buffer;
     /** Its standard input; empty by default. */
     readonly input?: Buffer;
+    /** Gets the output as it comes, all of it. */
+    readonly onPiece?: (piece: Buffer) => void;
     readonly signal: AbortSignal;
   },
 ): Promise<HookResult> {
-  const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, sudo, script, input, signal} = hook;
+  const {command, seconds, cwd, fence, event, from, to, root, app, maxBytes, sudo, script, input, onPiece, signal} = hook;
   const line = Buffer.from(`${command}\n`);
   const hasParts = script !== undefined || input !== undefined;
+  let live: LiveOutput | undefined;
+  const followed = new KeptOutput(maxBytes ?? 65_536);
+  const follow = (piece: Buffer): void => {
+    followed.add(piece);
+    onPiece?.(piece);
+  };
+  const kinds = [...(sudo === true ? ['sudo'] : []), ...(onPiece === undefined ? [] : ['live'])];
   const body = await callVerb(link, {
     verb: 'hook',
     values: {
       ...{root, app, ...fence, event, from, to, cwd, seconds, max: maxBytes},
-      ...(sudo === true ? {kind: 'sudo'} : {}),
+      ...(kinds.length === 0 ? {} : {kind: kinds.join('-')}),
       ...(hasParts ? {bytes: line.length, offset: line.length + (script?.length ?? 0)} : {}),
     },
     // Many hosts share what is sent to each.
@@ -52,6 +65,7 @@ export async function runHookOn(
     idleTimeoutMs: (seconds + 15) * 1000,
     totalTimeoutMs: (seconds + 15) * 1000,
     maxReplyBytes: (maxBytes ?? 65_536) + 1024 * 1024,
+    ...(onPiece === undefined ? {} : {live: (nonce: string) => (live = new LiveOutput(nonce, follow))}),
   });
   const status = /^hook-status (\d+)$/m.exec(body)?.[1];
   const late = /^hook-late (\d+)$/m.exec(body)?.[1];
@@ -59,6 +73,14 @@ export async function runHookOn(
   return {
     status: Number(status ?? 0),
     lateAfterSeconds: late === undefined ? undefined : Number(late),
-    output: output < 0 ? '' : body.slice(output + 7),
+    output: live !== undefined ? renderKept(followed) : output < 0 ? '' : body.slice(output + 7),
+    ...(live?.isWhole === false && link.kind !== 'printing' ? {isCut: true} : {}),
   };
+}
+
+function renderKept(kept: KeptOutput): string {
+  const bytes = kept.bytes();
+  if (!kept.truncated) return bytes.toString();
+  const half = Math.ceil(bytes.length / 2);
+  return `${bytes.subarray(0, half).toString()}\n[… output left out here …]\n${bytes.subarray(half).toString()}`;
 }

@@ -8,6 +8,7 @@ import type {Link, LinkOpener} from './link.js';
 import {LocalLink} from './local-link.js';
 import {LoginGate} from './login-gate.js';
 import {connectOpenssh} from './openssh-link.js';
+import {runShell} from './openssh-shell.js';
 import {PrintingLink} from './printing-link.js';
 import {connectSsh} from './ssh-connect.js';
 import {readKeyFile} from './ssh-identities.js';
@@ -95,6 +96,20 @@ async function whyOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts): Promis
   const keys = await Promise.all(resolved.identityFiles.map(readKeyFile));
   const needsToken = keys.some((key) => key.kind === 'foreign') && !keys.some((key) => key.kind === 'private');
   return needsToken ? 'a key that ssh alone can use' : undefined;
+}
+
+/** A shell on one host for a person, whichever client would serve it otherwise; gives its exit status. */
+export async function openShell(
+  host: Host,
+  {env, runtimeDirectory, signal}: LinkOptions & {readonly signal: AbortSignal},
+): Promise<number> {
+  const directory = await makeDirectory(runtimeDirectory);
+  try {
+    const resolved = await new SshResolver(env).resolve(host, signal);
+    return await runShell(host, {directory, env, resolved, knownHosts: new KnownHosts(), signal});
+  } finally {
+    await rm(directory, {recursive: true, force: true});
+  }
 }
 
 /** The same door for a dry run: reads through `real`, prints the rest. */

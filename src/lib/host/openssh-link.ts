@@ -53,11 +53,13 @@ export interface OpensshOptions {
   readonly signal: AbortSignal;
 }
 
-/**
- * The system's ssh with a control socket of our own: certificates, FIDO keys, ProxyCommand and all else that ssh_config knows. Fails within
- * the host's connect timeout and 2 s; ssh's own does not cover a server that hangs after its banner.
- */
+/** The system's ssh with a control socket of our own: certificates, FIDO keys, ProxyCommand and all else that ssh_config knows. */
 export async function connectOpenssh(host: Host, options: OpensshOptions): Promise<Link> {
+  return new OpensshLink(host, await openMaster(host, options), options);
+}
+
+/** Logs in. Fails within the host's connect timeout and 2 s; ssh's own does not cover a server that hangs after its banner. */
+export async function openMaster(host: Host, options: OpensshOptions): Promise<Master> {
   const {directory, env, resolved, knownHosts, signal} = options;
   const socket = path.join(
     directory,
@@ -74,12 +76,12 @@ export async function connectOpenssh(host: Host, options: OpensshOptions): Promi
     return startMaster({socket, words, env, timeoutMs: host.ssh.connectTimeoutMs, signal});
   };
   const first = await start([]);
-  if (!('failed' in first)) return new OpensshLink(host, first, options);
+  if (!('failed' in first)) return first;
   // The pin does not say which of the server's keys it is of: each other kind of key is asked for.
   const families = host.ssh.fingerprint !== undefined && blamesHostKey(first.failed) ? hostKeyFamilies : [];
   for (const family of families) {
     const next = await start([`HostKeyAlgorithms=${family.join(',')}`]);
-    if (!('failed' in next)) return new OpensshLink(host, next, options);
+    if (!('failed' in next)) return next;
   }
   const error = readSshError(host, first.failed, (await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles)).keys);
   throw error.code === 'authentication' ? ((await explainIdentity(host, env.SSH_AUTH_SOCK)) ?? error) : error;

@@ -32,6 +32,11 @@ export function masterArguments(host: Host, {socket, settings}: {readonly socket
 
 /** Options of a session through the control socket, which reads no ssh_config and makes no connection of its own. */
 export function sessionArguments(socket: string): string[] {
-  const settings = ['ControlMaster=no', 'ProxyCommand=false', 'EscapeChar=none', 'BatchMode=yes'];
+  return [...terminalArguments(socket), '-o', 'EscapeChar=none'];
+}
+
+/** As `sessionArguments`, for a person at a terminal, who may type ssh's escapes. */
+export function terminalArguments(socket: string): string[] {
+  const settings = ['ControlMaster=no', 'ProxyCommand=false', 'BatchMode=yes'];
   return ['-S', escapeToken(socket), '-F', '/dev/null', ...settings.flatMap((setting) => ['-o', setting])];
 }

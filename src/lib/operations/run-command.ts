@@ -18,6 +18,8 @@ export interface CommandResult {
   readonly code?: ErrorCode;
   /** It was never begun there. */
   readonly skipped?: true;
+  /** Followed output whose end is missing: what the command left running holds it open. */
+  readonly isCut?: true;
 }
 
 /** A command, and how it is spread over the hosts. */
@@ -36,6 +38,8 @@ export interface CommandOptions {
   readonly canary?: number;
   /** No further host is begun once more than so many failed. */
   readonly budget?: number;
+  /** Gets what a host prints as it comes. */
+  readonly onPiece?: (host: Host, piece: Buffer) => void;
   readonly onResult: (result: CommandResult) => void;
 }
 
@@ -104,7 +108,7 @@ function readOutcome(outcome: Outcome<Host, CommandResult>, enough: AbortSignal)
 }
 
 async function runOn(world: World, host: Host, options: CommandOptions): Promise<CommandResult> {
-  const {command, timeoutSeconds, maxBytes, sudo, script, input} = options;
+  const {command, timeoutSeconds, maxBytes, sudo, script, input, onPiece} = options;
   const begun = world.now();
   await world.emit({kind: 'step-started', host: host.name, step: 'command'});
   const result = await useLink(world, host, (link) =>
@@ -113,6 +117,7 @@ async function runOn(world: World, host: Host, options: CommandOptions): Promise
       ...(sudo === undefined ? {} : {sudo}),
       ...(script === undefined ? {} : {script}),
       ...(input === undefined ? {} : {input}),
+      ...(onPiece === undefined ? {} : {onPiece: (piece: Buffer) => onPiece(host, piece)}),
     }),
   );
   const late = result.lateAfterSeconds;
@@ -125,5 +130,6 @@ async function runOn(world: World, host: Host, options: CommandOptions): Promise
     ms: world.now() - begun,
     ...(failure === undefined ? {} : {detail: failure}),
   });
-  return {host: host.name, output: result.output, status: result.status, ...(failure === undefined ? {} : {failure})};
+  const {output, status, isCut} = result;
+  return {host: host.name, output, status, ...(failure === undefined ? {} : {failure}), ...(isCut === undefined ? {} : {isCut})};
 }

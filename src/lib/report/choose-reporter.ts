@@ -1,9 +1,16 @@
 import type {Writable} from 'node:stream';
 import type {Sink} from '../events/event.js';
+import {cleanText} from './foreign-text.js';
 import {createPlainLines} from './plain-lines.js';
 
 /** `live`: rows that are redrawn, for a terminal. `plain`: a line for what matters, for pipes and CI. `silent`: nothing. */
 export type ReportMode = 'live' | 'plain' | 'silent';
+
+/** What people see of a run. */
+export interface Reporter extends Sink {
+  /** Says something between the events. `asked`: a person has pressed Enter for it, which has moved the cursor down. */
+  say(lines: readonly string[], asked?: 'asked'): void;
+}
 
 /**
  * The one door to what people see while a run goes on. Draws on `stream` (standard error) only; who opens decides
@@ -22,15 +29,18 @@ export async function openReporter({
   readonly columns: () => number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-}): Promise<Sink> {
+}): Promise<Reporter> {
+  const say = (lines: readonly string[], asked?: 'asked'): void => {
+    stream.write(`${asked === undefined ? '\n' : ''}${lines.map((line) => `${cleanText(line)}\n`).join('')}`);
+  };
   switch (mode) {
     case 'live': {
       const {createLiveView} = await import('./live-view.js');
       return createLiveView({stream, colour, columns, now});
     }
     case 'plain':
-      return createPlainLines({stream, colour, now});
+      return {...createPlainLines({stream, colour, now}), say};
     case 'silent':
-      return {accept: () => undefined, close: () => Promise.resolve()};
+      return {accept: () => undefined, close: () => Promise.resolve(), say};
   }
 }

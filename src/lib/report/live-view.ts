@@ -1,7 +1,8 @@
 import type {Writable} from 'node:stream';
 import {figures} from 'listr2';
-import type {DroverEvent, Sink} from '../events/event.js';
+import type {DroverEvent} from '../events/event.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
+import type {Reporter} from './choose-reporter.js';
 import {describeEvent, isTrouble, type Line} from './event-text.js';
 import {cleanText} from './foreign-text.js';
 import {createLiveScreen} from './live-screen.js';
@@ -56,7 +57,7 @@ export function createLiveView({
   readonly colour: boolean;
   readonly columns: () => number;
   readonly now: () => number;
-}): Sink {
+}): Reporter {
   const screen = createLiveScreen({stream, columns, palette: createPalette(colour)});
   const progress = new RunProgress();
   let work = 'run';
@@ -152,6 +153,11 @@ export function createLiveView({
         const wentBack = progress.phase.kind === 'rollback' && progress.done === progress.total;
         concludePhase(atMs, {failed: event.exit !== 0 && !wentBack});
       }
+    },
+    say(lines, asked) {
+      // Back to where the rows end.
+      if (asked !== undefined) stream.write('\u001b[1A');
+      screen.print(lines.map((line) => ({text: cleanText(line)})));
     },
     async close() {
       concludePhase(now(), {failed: true, why: 'not finished'});

@@ -11,7 +11,7 @@ if [ -n "$bytes" ]; then
   rm -f "$work/all" "$work/start"
 fi
 as=
-[ "$kind" != sudo ] || as='sudo -n --'
+case $kind in sudo*) as='sudo -n --' ;; esac
 if [ -n "$epoch" ]; then
   open_state
   enter
@@ -27,19 +27,34 @@ fi
 limit=${max:-65536}
 deadline=${seconds:-60}
 
-# The first `limit` bytes are written as they come, so that they are there even when a daemon keeps the pipe open; of what is more the end is
-# kept. All is read, so that a flood neither blocks the command nor fills the disk. Our own end of the pipe serves for a mark after the
-# command's last byte.
+# All is read, so that a flood neither blocks the command nor fills the disk. Our own end of the pipe serves for a mark after the command's
+# last byte. A command that is followed says all on our standard error, after a line of our own, until nobody is there to read it. Else the
+# first `limit` bytes are written down as they come, so that they are there even when a daemon keeps the pipe open; of what is more the end is kept.
 command exec 7<>"$work/out" 6<"$work/out" || fail 18 "cannot write to $work"
-{
-  (
-    # shellcheck disable=SC3045 # dash, bash and ash have it
-    ulimit -c 0
-    ulimit -f $((limit / 512 + 2))
-    exec cat
-  ) >"$work/kept"
-  tail -c 16384 >"$work/tail"
-} <&6 >/dev/null 2>&1 6<&- 7>&- &
+true >"$work/kept" && true >"$work/tail" || fail 18 "cannot write to $work"
+case $kind in
+  *live)
+    printf '\ndrover %s live\n' "$nonce" >&2
+    {
+      # Its input is named: what runs behind has none otherwise.
+      cat <&6 6<&- &
+      printf '%s\n' "$!" >"$work/follower"
+      wait "$!"
+      exec cat >/dev/null 6<&-
+    } <&6 >&2 2>/dev/null 7>&- &
+    ;;
+  *)
+    {
+      (
+        # shellcheck disable=SC3045 # dash, bash and ash have it
+        ulimit -c 0
+        ulimit -f $((limit / 512 + 2))
+        exec cat
+      ) >"$work/kept"
+      tail -c 16384 >"$work/tail"
+    } <&6 >/dev/null 2>&1 6<&- 7>&- &
+    ;;
+esac
 reader=$!
 command exec 6<&-
 (
@@ -98,6 +113,7 @@ while kill -0 "$reader" 2>/dev/null && [ "$tries" -lt 100 ]; do
   sleep 0.05 2>/dev/null || sleep 1
   tries=$((tries + 1))
 done
+[ ! -f "$work/follower" ] || kill "$(cat "$work/follower")" 2>/dev/null
 if [ -n "$epoch" ] && [ -n "$event" ] && [ "$status" = 0 ] && [ ! -f "$work/late" ]; then
   enter
   ! is_holder || record "$event" "$to"
