@@ -219,6 +219,27 @@ const ofHosts = [
     replace: '',
     by: {campaign: 'fail-each', sizes: [1], kinds: ['lose-reply']},
   },
+  {
+    name: 'the simulated host: the dead-man leads back to what nobody had confirmed',
+    file: 'test/simulation/host-verbs.ts',
+    find: ' && this.isHome(from)',
+    replace: '',
+    by: {campaign: 'crash-twice', sizes: [1]},
+  },
+  {
+    name: 'a prune of the store looks only at what is live',
+    file: 'src/lib/operations/prune-apps.ts',
+    find: 'return [...releases, ...(live',
+    replace: 'return [...(live',
+    by: {campaign: 'fail-each', sizes: [1], kinds: ['lose-reply']},
+  },
+  {
+    name: 'a prune of the store goes on without the hosts that do not answer',
+    file: 'src/lib/operations/prune-apps.ts',
+    find: '[...silent].filter(([name]) => !without.has(name))',
+    replace: '[...silent].filter(([name]) => without.has(name))',
+    by: {campaign: 'fail-each', sizes: [1], kinds: ['host-away']},
+  },
 ];
 
 /** Of the shell that hosts run. */
@@ -278,6 +299,13 @@ const ofVerbs = [
     find: '[ "$decision" != reverted ] || fail 22 \'this host took the release back by itself; nobody confirmed it in time\'\n',
     replace: '',
     by: {tests: 'test/host/verb-dead-man.test.ts', names: 'goes back by itself'},
+  },
+  {
+    name: 'the dead-man leads back to what nobody had confirmed',
+    file: 'src/lib/host/verbs/switch.sh',
+    find: '! is_home "$from" || ',
+    replace: '',
+    by: {tests: 'test/host/verb-dead-man.test.ts', names: 'I8: leads back to no release'},
   },
   {
     name: 'the dead-man fires where another run has confirmed',

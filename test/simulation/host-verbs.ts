@@ -217,12 +217,20 @@ export class HostVerbs extends HostFiles {
     for (const other of this.openRuns()) if (other !== run) this.disk.write(`runs/${other}/ended`, '');
     this.note(values, world, 'intent', `${from} ${to}`);
     this.disk.flush();
-    if (Number(seconds) > 0) this.arm(values, world);
+    if (Number(seconds) > 0 && this.isHome(from)) this.arm(values, world);
     this.disk.write('current', to, true);
     this.disk.flush();
     this.note(values, world, 'switched', `${from} ${to}`);
     this.disk.flush();
     return ['switched'];
+  }
+
+  private isHome(release: string): boolean {
+    const lines = this.journal();
+    const isBrought = lines.some(
+      ({event, detail}) => event === 'intent' && detail.endsWith(` ${release}`) && detail !== `${release} ${release}`,
+    );
+    return release === '' || !isBrought || lines.some(({event, detail}) => event === 'confirmed' && detail === release);
   }
 
   private arm({run = '', from = '', to = '', seconds}: Values, world: HostWorld): void {
