@@ -186,8 +186,8 @@ const ofHosts = [
   {
     name: 'the simulated host: no flush between the intent and the switch',
     file: 'test/simulation/host-verbs.ts',
-    find: "this.disk.flush();\n    if (Number(seconds) > 0) this.arm(values, world);\n    this.disk.write('current', to, true);",
-    replace: "if (Number(seconds) > 0) this.arm(values, world);\n    this.disk.write('current', to, true);",
+    find: "this.disk.flush();\n    if (Number(seconds) > 0 && this.isHome(from)) this.arm(values, world);\n    this.disk.write('current', to, true);",
+    replace: "if (Number(seconds) > 0 && this.isHome(from)) this.arm(values, world);\n    this.disk.write('current', to, true);",
     by: failing('power-cut'),
   },
   {
