@@ -1,7 +1,7 @@
 /**
  * `npm run prove:NAME`: a long campaign of faults, `--minutes N` at most, and `--seeds N` where it is a random one. The last line tells its figures; any
- * violation is status 1. `--record` writes them to docs/evidence/. The simulator takes `--seed N` or `--schedule JSON` for one world and its trace;
- * `--short` is what `npm test` plays.
+ * violation is status 1. `--record` writes them to docs/evidence/. The simulator takes `--seed N` or `--schedule JSON` for one world and its trace,
+ * `--cores N`, and `--from CAMPAIGN:NUMBER` to go on where an earlier one was cut; `--short` is what `npm test` plays.
  */
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
@@ -13,6 +13,7 @@ import {provePlanted} from './prove/planted.mjs';
 import {proveSimulate} from './prove/simulate.mjs';
 import {ensureRigPackages} from './rig-packages.mjs';
 import {ensureBuilt, ensureDependencies, root, runScript, SetupError} from './setup.mjs';
+import {tellDifferential} from './tell-differential.mjs';
 import {tellKill} from './tell-kill.mjs';
 import {tellTraffic} from './tell-traffic.mjs';
 
@@ -35,8 +36,14 @@ function readNumber(values, name) {
 /** Figures of a campaign that needs no rig. */
 async function proveHere({prove}, values) {
   ensureDependencies();
-  const numbers = Object.fromEntries(['minutes', 'seeds', 'seed'].map((name) => [name, readNumber(values, name)]));
-  return prove({...numbers, short: values.short, schedule: values.schedule, log: (line) => process.stderr.write(`${line}\n`)});
+  const numbers = Object.fromEntries(['minutes', 'seeds', 'seed', 'cores'].map((name) => [name, readNumber(values, name)]));
+  return prove({
+    ...numbers,
+    short: values.short,
+    schedule: values.schedule,
+    from: values.from,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
 }
 
 /** Figures of a campaign that is a file of tests, on the rig or not. */
@@ -93,24 +100,6 @@ function tellPower(cases) {
   };
 }
 
-/** What the shells had in common with the model of a host. */
-function tellDifferential(cases) {
-  const sum = (key) => cases.reduce((total, each) => total + each[key], 0);
-  const violations = cases.flatMap(({disagreements}) => disagreements);
-  return {
-    line: `${sum('sequences')} sequences, ${sum('verbs')} verbs, ${sum('kills')} of them killed, disagreements: ${violations.length}`,
-    violations,
-    table: [
-      '| shell | seeds | sequences | verbs | killed | disagreements |',
-      '| --- | --- | --- | --- | --- | --- |',
-      ...cases.map(
-        ({shell, seeds, sequences, verbs, kills, disagreements}) =>
-          `| ${shell} | ${seeds} | ${sequences} | ${verbs} | ${kills} | ${disagreements.length} |`,
-      ),
-    ],
-  };
-}
-
 await runScript(async () => {
   const [name = '', ...args] = process.argv.slice(2);
   if (!Object.hasOwn(campaigns, name))
@@ -119,7 +108,7 @@ await runScript(async () => {
   const {values} = parseArgs({
     args,
     options: {
-      ...{minutes: number, seeds: number, seed: number, schedule: {type: 'string'}},
+      ...{minutes: number, seeds: number, seed: number, cores: number, from: number, schedule: {type: 'string'}},
       ...{record: {type: 'boolean', default: false}, short: {type: 'boolean', default: false}},
     },
   });

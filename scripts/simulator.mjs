@@ -5,8 +5,12 @@ import {pathToFileURL} from 'node:url';
 import {build} from 'esbuild';
 import {root} from './setup.mjs';
 
-/** What stands for the modules that know the time. */
+/** What stands for the modules that know the time, and for the one that knows chance: nonces are counted, no two are the same. */
 const stand = path.join(root, 'test', 'simulation', 'virtual-timers.ts');
+const countedNonces = `export * from 'node:crypto';
+let given = 0;
+export const randomBytes = (size) => Buffer.from((++given).toString(16).padStart(2 * size, '0'), 'hex');
+`;
 
 /**
  * Writes it to `outfile`. `alter` is given each source of drover, its path from the root and its text, and gives the text that counts: sources
@@ -32,6 +36,10 @@ export async function buildSimulator(outfile, alter = (_file, text) => text) {
         name: 'simulated',
         setup({onResolve, onLoad}) {
           onResolve({filter: /^node:(timers\/promises|perf_hooks)$/}, () => ({path: stand}));
+          onResolve({filter: /^node:crypto$/}, ({namespace}) =>
+            namespace === 'counted' ? undefined : {path: 'crypto', namespace: 'counted'},
+          );
+          onLoad({filter: /^crypto$/, namespace: 'counted'}, () => ({contents: countedNonces, loader: 'js'}));
           onLoad({filter: /\.ts$/}, ({path: file}) => {
             const name = path.relative(root, file).split(path.sep).join('/');
             const text = alter(name, readFileSync(file, 'utf8'));

@@ -57,6 +57,13 @@ export const ofVerbs = [
     by: {tests: 'test/host/verb-dead-man.test.ts', names: 'goes back by itself'},
   },
   {
+    name: 'the dead-man leads back to what nobody had confirmed',
+    file: 'src/lib/host/verbs/switch.sh',
+    find: '! is_home "$from" || ',
+    replace: '',
+    by: {tests: 'test/host/verb-dead-man.test.ts', names: 'I8: leads back to no release'},
+  },
+  {
     name: 'the dead-man fires where another run has confirmed',
     file: 'src/lib/host/verbs/dead-man.sh',
     find: '[ "$last" = "$run intent" ] || exit 0\n',

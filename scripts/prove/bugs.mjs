@@ -188,8 +188,8 @@ const ofHosts = [
   {
     name: 'the simulated host: no flush between the intent and the switch',
     file: 'test/simulation/host-verbs.ts',
-    find: "this.disk.flush();\n    if (Number(seconds) > 0) this.arm(values, world);\n    this.disk.write('current', to, true);",
-    replace: "if (Number(seconds) > 0) this.arm(values, world);\n    this.disk.write('current', to, true);",
+    find: "this.disk.flush();\n    if (Number(seconds) > 0 && this.isHome(from)) this.arm(values, world);\n    this.disk.write('current', to, true);",
+    replace: "if (Number(seconds) > 0 && this.isHome(from)) this.arm(values, world);\n    this.disk.write('current', to, true);",
     by: failing('power-cut'),
   },
   {
@@ -220,6 +220,27 @@ const ofHosts = [
     find: 'this.isDecided(run) || ',
     replace: '',
     by: {campaign: 'fail-each', sizes: [1], kinds: ['lose-reply']},
+  },
+  {
+    name: 'the simulated host: the dead-man leads back to what nobody had confirmed',
+    file: 'test/simulation/host-verbs.ts',
+    find: ' && this.isHome(from)',
+    replace: '',
+    by: {campaign: 'crash-twice', sizes: [1]},
+  },
+  {
+    name: 'a prune of the store looks only at what is live',
+    file: 'src/lib/operations/prune-apps.ts',
+    find: 'return [...releases, ...(live',
+    replace: 'return [...(live',
+    by: {campaign: 'fail-each', sizes: [1], kinds: ['lose-reply']},
+  },
+  {
+    name: 'a prune of the store goes on without the hosts that do not answer',
+    file: 'src/lib/operations/prune-apps.ts',
+    find: '[...silent].filter(([name]) => !without.has(name))',
+    replace: '[...silent].filter(([name]) => without.has(name))',
+    by: {campaign: 'fail-each', sizes: [1], kinds: ['host-away']},
   },
 ];
 

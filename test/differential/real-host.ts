@@ -20,6 +20,9 @@ interface Run {
   readonly cut: Cut | undefined;
 }
 
+/** A verb that has not ended by then, with all that it started, never will: it is killed, and the model says that it ends. */
+const patienceMs = 300_000;
+
 /** The verbs of one shell on one folder of this machine. */
 export class RealHost {
   readonly watchers: string;
@@ -89,10 +92,12 @@ export class RealHost {
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input);
     held.resume();
+    const patience = setTimeout(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'), patienceMs);
     const status = await new Promise<number | null>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', resolve);
     });
+    clearTimeout(patience);
     return {status, stdout: Buffer.concat(pieces)};
   }
 }

@@ -15,11 +15,8 @@ import type {VerbInput} from './verb-input.js';
 
 const verbs: Record<ModelVerbName, (state: ModelState, input: VerbInput) => ModelVerb> = {...leaseVerbs, ...switchVerbs, ...stagingVerbs};
 
-/** How many verbs ran, and how many of them were killed before their end. */
-export interface Tally {
-  verbs: number;
-  kills: number;
-}
+/** How often each verb ran, and how often it was killed before its end. */
+export type Tally = Map<string, {runs: number; kills: number}>;
 
 /** The model and the host are not of one opinion; the message tells the sequence, one line for each verb, and how they differ. */
 export class Disagreement extends Error {}
@@ -90,7 +87,9 @@ export class SequenceRun {
     if (watcher !== undefined) this.host.keepWatchers(before.watchers.filter((each) => each !== watcher));
     const {states, ending} = predict(verb, before, input);
     this.trace.push(describe(verb, input, cut));
-    this.tally.verbs += 1;
+    const counts = this.tally.get(verb) ?? {runs: 0, kills: 0};
+    this.tally.set(verb, counts);
+    counts.runs += 1;
     const end =
       watcher === undefined
         ? await this.host.call(verb as VerbName, ...this.encode(verb, input), cut)
@@ -99,7 +98,7 @@ export class SequenceRun {
     const last = states.at(-1) as ModelState;
     this.state = seen;
     if (end.how === 'lost' && cut !== undefined) {
-      this.tally.kills += 1;
+      counts.kills += 1;
       this.trace.push('  killed');
       const allowed = watcher === undefined ? states : states.slice(1);
       if (!isAmong(seen, allowed))

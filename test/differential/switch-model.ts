@@ -37,6 +37,13 @@ function checkReadiness(state: ModelState, input: VerbInput): void {
   if (openRun(state, input.run ?? '').decision === 'reverted') throw new ModelFailure('reverted-itself');
 }
 
+/** No run brought it here, or somebody confirmed it since. */
+function isHome({journal}: ModelState, release: string): boolean {
+  const lines = journal.map((line) => line.split(' '));
+  const isBrought = lines.some(([, , event, from, to]) => event === 'intent' && to === release && from !== release);
+  return !isBrought || lines.some(([, , event, to]) => event === 'confirmed' && to === release);
+}
+
 /** The verbs that move `current`, and the dead-man's switch. */
 export const switchVerbs = {
   *switch(state, input) {
@@ -60,11 +67,12 @@ export const switchVerbs = {
     yield* settleOlder(state, run);
     record(state, input, 'intent', `${from} ${to}`);
     yield;
-    if (seconds > 0) yield* arm(state, input);
+    const isArmed = seconds > 0 && isHome(state, from);
+    if (isArmed) yield* arm(state, input);
     state.live = to;
     yield;
     record(state, input, 'switched', `${from} ${to}`);
-    return done(...(seconds > 0 ? [`armed ${seconds}`] : []), 'switched');
+    return done(...(isArmed ? [`armed ${seconds}`] : []), 'switched');
   },
 
   *prepare(state, input) {

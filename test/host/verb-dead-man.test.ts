@@ -48,6 +48,18 @@ describe.each(shells.filter(({name}) => name !== 'bash'))("the dead-man's switch
     expect((await site.events()).at(-1)).toBe(`confirmed ${a}`);
   });
 
+  it('I8: leads back to no release that was never confirmed here: who takes it back arms no switch', async () => {
+    await site.deploy('run-1', undefined, a);
+    const dead = await site.lease('run-2', a, b, {ttl: 0});
+    await site.app.switchTo(dead, {from: a, to: b, confirmSeconds: 300, restart: ''});
+    const back = await site.lease('run-3', b, a);
+    await site.app.switchTo(back, {from: b, to: a, confirmSeconds: 1, restart: ''});
+    expect(await site.live()).toBe(a);
+    const armed = (run: string): Promise<string> => readFile(site.at('.drover', 'runs', run, 'armed'), 'utf8').catch(() => 'not armed');
+    expect(await armed('run-2')).not.toBe('not armed');
+    expect(await armed('run-3')).toBe('not armed');
+  });
+
   it('arms the switch again where a reboot has ended it', async () => {
     await site.deploy('run-1', undefined, a);
     const fence = await site.lease('run-2', a, b);

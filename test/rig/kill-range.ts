@@ -5,6 +5,7 @@ import {listRuns, readRun} from '../../src/lib/events/journal.js';
 import type {Finished} from './finished.js';
 import {restartCommand} from './host-files.js';
 import {type HostView, viewHost} from './host-view.js';
+import {writeInventory} from './inventory-text.js';
 import {type Rig, startRig} from './rig.js';
 import {type RotationWatch, watchRotation} from './rotation-watch.js';
 import {startTraffic, type Traffic} from './traffic.js';
@@ -48,40 +49,28 @@ export interface HostTale extends HostView {
   readonly openRuns: readonly string[];
 }
 
-/** Four real hosts in two silos behind HAProxy, under constant load, and two operators, of whom one is killed again and again. */
-export class KillRange {
-  readonly hosts: readonly string[];
-  #marks = 0;
+/** What was deployed to everybody last, over what: a rollback would lead back to it. */
+export interface Moved {
+  readonly base: string;
+  readonly target: string;
+}
 
+/** Four real hosts behind one HAProxy, under constant load: two fleets that know nothing of one another. */
+export class KillRange {
   private constructor(
     readonly rig: Rig,
-    readonly ana: Person,
-    readonly bob: Person,
-  ) {
-    this.hosts = rig.hosts.filter(({role}) => role === 'web').map(({name}) => name);
-  }
+    readonly fleets: readonly KillFleet[],
+  ) {}
 
-  /** A fleet that serves its second release, so that there is one to go back to. */
+  /** Each fleet serves its second release, so that there is one to go back to. */
   static async open(): Promise<KillRange> {
     const rig = await startRig({
       hosts: 4,
       balancers: 1,
       perHost: {web2: {shell: 'fish', rcNoise: true}, web3: {shell: 'sh', userland: 'busybox'}, web4: {shell: 'tcsh'}},
     });
-    const ana = {name: 'ana', home: rig.operator.home, project: path.join(rig.dir, 'project')};
-    const bob = {name: 'bob', home: await rig.operator.newHome(), project: path.join(rig.dir, 'elsewhere')};
-    const range = new KillRange(rig, ana, bob);
-    for (const {project} of [ana, bob]) {
-      await mkdir(path.join(project, 'content', 'pages'), {recursive: true});
-      await writeFile(path.join(project, 'drover.yml'), projectText);
-      await writeFile(path.join(project, 'inventory.yml'), rig.inventoryYaml({link: 'ssh'}));
-    }
     try {
-      for (const mark of ['first', 'second']) {
-        await range.snapshot(ana, mark);
-        await range.expectDone(ana, ['deploy', '--all', '--yes']);
-      }
-      return range;
+      return new KillRange(rig, await Promise.all(['eu', 'us'].map((silo) => KillFleet.open(rig, silo))));
     } catch (error) {
       await rig.stop();
       throw error;
@@ -92,6 +81,42 @@ export class KillRange {
   observe(): {readonly watch: RotationWatch; readonly traffic: Traffic} {
     const traffic = startTraffic({rig: this.rig, rate: 20, paths: ['/', '/pages/1.html'], forMs: 24 * 60 * 60_000});
     return {watch: watchRotation(this.rig, floor), traffic};
+  }
+}
+
+/** The hosts of one silo, and two operators, of whom one is killed again and again. */
+export class KillFleet {
+  readonly hosts: readonly string[];
+  /** Where everybody has just been brought forward; whoever makes a rollback of it, or anything else, takes it away. */
+  moved: Moved | undefined;
+  #marks = 0;
+
+  private constructor(
+    readonly rig: Rig,
+    readonly silo: string,
+    readonly ana: Person,
+    readonly bob: Person,
+  ) {
+    this.hosts = rig.hosts.filter((host) => host.role === 'web' && host.silo === silo).map(({name}) => name);
+  }
+
+  static async open(rig: Rig, silo: string): Promise<KillFleet> {
+    const [ana, bob] = await Promise.all(
+      ['ana', 'bob'].map(async (name) => ({name, home: await rig.operator.newHome(), project: path.join(rig.dir, `${silo}-${name}`)})),
+    );
+    if (ana === undefined || bob === undefined) throw new Error('two people were asked for');
+    const fleet = new KillFleet(rig, silo, ana, bob);
+    const hosts = rig.hosts.filter((host) => host.role !== 'web' || host.silo === silo);
+    for (const {project} of [ana, bob]) {
+      await mkdir(path.join(project, 'content', 'pages'), {recursive: true});
+      await writeFile(path.join(project, 'drover.yml'), projectText);
+      await writeFile(path.join(project, 'inventory.yml'), writeInventory({hosts, link: 'ssh'}));
+    }
+    for (const mark of ['first', 'second']) {
+      await fleet.snapshot(ana, mark);
+      await fleet.expectDone(ana, ['deploy', '--all', '--yes']);
+    }
+    return fleet;
   }
 
   /** Runs drover as somebody would type it; with a kill point it dies there, or ends before. */
@@ -115,7 +140,7 @@ export class KillRange {
   /** A site that nobody has had before; gives its id. */
   async snapshot(person: Person, mark: string): Promise<string> {
     this.#marks += 1;
-    const text = `<!-- ${this.#marks} -->\n<p>${mark}</p>\n`;
+    const text = `<!-- ${this.silo} ${this.#marks} -->\n<p>${mark}</p>\n`;
     const content = path.join(person.project, 'content');
     await writeFile(path.join(content, 'index.html'), text);
     await writeFile(path.join(content, 'pages', '1.html'), text);
@@ -126,13 +151,13 @@ export class KillRange {
     return this.expectDone(person, ['snapshot']);
   }
 
-  /** The newest run in a person's own journals: how many whole records it has. */
-  async newestRun(person: Person): Promise<{readonly run: string; readonly records: number} | undefined> {
+  /** The newest run in a person's own journals: what each of its whole records is about, a step of a host or a kind of event. */
+  async newestRun(person: Person): Promise<{readonly run: string; readonly records: readonly string[]} | undefined> {
     const stateDir = path.join(person.home, '.local', 'state', 'drover');
     const [newest] = await listRuns(stateDir);
     if (newest === undefined) return undefined;
     const {events} = await readRun(stateDir, newest.run);
-    return {run: newest.run, records: events.length};
+    return {run: newest.run, records: events.map((event) => ('step' in event ? event.step : event.kind))};
   }
 
   view(): Promise<readonly HostTale[]> {
@@ -147,6 +172,7 @@ export class KillRange {
 
   /** After a violation: whatever there is, the next trial begins on a fleet that serves one release. */
   async mend(): Promise<void> {
+    this.moved = undefined;
     await this.ageLeases();
     await this.snapshot(this.bob, 'mended');
     await this.expectDone(this.bob, ['deploy', '--all', '--yes', '--wait-lease', '3m']);

@@ -1,40 +1,31 @@
 import {appendFileSync} from 'node:fs';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {rigAvailable} from './available.js';
-import {KillRange} from './kill-range.js';
-import {countRecords, recoveries, type Trial, tryOut, works} from './kill-trial.js';
+import {listTrials, nameCell, type Records, takeTrial} from './kill-points.js';
+import {type KillFleet, KillRange} from './kill-range.js';
+import {listRecords, type Trial, tryOut, works} from './kill-trial.js';
 
 const available = rigAvailable();
-/** A long campaign sets all three: every point, until so many minutes are over, and where the figures go. */
+/** A long campaign sets all three: every point, for so many minutes once the fleets stand and the points are known, and where the figures go. */
 const everything = process.env.EVERY_STEP === '1';
-const untilMs = Date.now() + Number(process.env.PROOF_MINUTES ?? '600') * 60_000;
+const forMs = Number(process.env.PROOF_MINUTES ?? '600') * 60_000;
 /** At most so many kills. */
 const most = Number(process.env.PROOF_SEEDS || Number.POSITIVE_INFINITY);
 const figures = process.env.PROOF_FIGURES;
 
-/** What `npm test` kills: before the plan is out, in the middle of a move, and on the way back. */
+/** What `npm test` kills: in the middle of a move, after it, and on the way back. */
 const usual: readonly Trial[] = [
-  {work: 'deploy', recovery: 'rollback', point: {record: 48, when: 'after'}, waits: false},
-  {work: 'deploy', recovery: 'resume', point: {record: 37, when: 'before'}, waits: false},
-  {work: 'rollback', recovery: 'takeover', point: {record: 40, when: 'before'}, waits: false},
+  {work: 'deploy', recovery: 'resume', step: 'switch', point: {record: 25, when: 'before'}, waits: false},
+  {work: 'deploy', recovery: 'rollback', step: 'admit', point: {record: 31, when: 'after'}, waits: false},
+  {work: 'rollback', recovery: 'takeover', step: 'restart', point: {record: 22, when: 'before'}, waits: false},
 ];
 
-/** All points of all works with all recoveries, so ordered that a campaign which is cut short has seen some of each. */
-async function listTrials(range: KillRange): Promise<readonly Trial[]> {
-  const trials: Trial[] = [];
-  for (const work of works) {
-    const records = await countRecords(range, work);
-    for (let index = 0; index < 2 * records * recoveries.length; index++) {
-      const recovery = recoveries[index % recoveries.length] ?? 'resume';
-      const step = Math.floor(index / recoveries.length);
-      const point = {record: Math.floor(step / 2) + 1, when: step % 2 === 0 ? 'after' : 'before'} as const;
-      trials.push({work, recovery, point, waits: index % 67 === 2});
-    }
-  }
-  return trials
-    .map((trial, index) => ({trial, turn: (index * 0.618_034) % 1}))
-    .sort((a, b) => a.turn - b.turn)
-    .map(({trial}) => trial);
+/** Every point there is, as a run of each work on one of the fleets has them. */
+async function listAllTrials([fleet]: readonly KillFleet[]): Promise<readonly Trial[]> {
+  if (fleet === undefined) return [];
+  const records: Record<string, readonly string[]> = {};
+  for (const work of works) records[work] = await listRecords(fleet, work);
+  return listTrials(records as Records);
 }
 
 describe.skipIf(!available.ok)(`kill -9 of the controller${available.ok ? '' : ` (${available.why})`}`, {timeout: 12 * 60 * 60_000}, () => {
@@ -45,27 +36,42 @@ describe.skipIf(!available.ok)(`kill -9 of the controller${available.ok ? '' : `
   afterAll(() => range?.rig.stop());
 
   it('L4 A1 A2 A3: leaves hosts that resume, a rollback, and another operator bring to one whole release, under load and above the floor', async () => {
-    const trials = everything ? await listTrials(range) : usual;
+    const trials = everything ? await listAllTrials(range.fleets) : usual;
+    const left = [...trials];
+    const untilMs = Date.now() + forMs;
     const {watch, traffic} = range.observe();
     const violations: string[] = [];
     let [tried, kills] = [0, 0];
-    for (const trial of trials) {
-      if (everything && (Date.now() > untilMs || tried >= most)) break;
-      const {work, recovery, point} = trial;
-      const name = `${work}, kill ${point.when} record ${point.record}, ${recovery}`;
-      const seen = violations.length;
-      const result = await tryOut(range, trial).catch((error: Error) => ({killed: true, violations: [error.message]}));
-      violations.push(...result.violations.map((what) => `${name}: ${what}`));
-      violations.push(
-        ...watch.below.splice(0).map(({silo, serving}) => `${name}: silo ${silo} had only [${serving.join(' ')}] in rotation`),
-      );
-      tried += 1;
+    const note = (line: unknown): void => {
+      if (figures !== undefined) appendFileSync(figures, `${JSON.stringify(line)}\n`);
+    };
+
+    const tryOne = async (fleet: KillFleet, trial: Trial): Promise<boolean> => {
+      const {work, recovery, point, step} = trial;
+      const name = `${fleet.silo}: ${work}, kill ${point.when} record ${point.record} (${step}), ${recovery}`;
+      const result = await tryOut(fleet, trial).catch((error: Error) => ({killed: true, violations: [error.message]}));
+      const below = watch.below.filter(({silo}) => silo === fleet.silo);
+      for (const each of below) watch.below.splice(watch.below.indexOf(each), 1);
+      const found = [
+        ...result.violations,
+        ...below.map(({silo, serving}) => `silo ${silo} had only [${serving.join(' ')}] in rotation`),
+      ].map((what) => `${name}: ${what}`);
+      violations.push(...found);
       kills += result.killed ? 1 : 0;
-      if (figures !== undefined)
-        appendFileSync(figures, `${JSON.stringify({work, recovery, killed: result.killed, violations: violations.slice(seen)})}\n`);
-      if (violations.length > seen && everything) await range.mend();
-      if (violations.length > seen && !everything) break;
-    }
+      note({work, recovery, step, killed: result.killed, violations: found});
+      return found.length === 0;
+    };
+    const work = async (fleet: KillFleet): Promise<void> => {
+      for (let trial = takeTrial(left, fleet); trial !== undefined; trial = takeTrial(left, fleet)) {
+        if (everything && (Date.now() > untilMs || tried >= most)) return;
+        tried += 1;
+        if (await tryOne(fleet, trial)) continue;
+        if (!everything) return;
+        await fleet.mend();
+      }
+    };
+    await Promise.all(range.fleets.map(work));
+
     await watch.stop();
     const report = await traffic.stop();
     const others = [
@@ -73,10 +79,8 @@ describe.skipIf(!available.ok)(`kill -9 of the controller${available.ok ? '' : `
       ...report.mixed.map((what) => `two bodies came for ${what}`),
     ];
     violations.push(...others);
-    if (figures !== undefined) {
-      const totals = {requests: report.requests, failed: report.failed.length, samples: watch.samples, points: trials.length, others};
-      appendFileSync(figures, `${JSON.stringify(totals)}\n`);
-    }
+    const cells = new Set(trials.map(nameCell)).size;
+    note({requests: report.requests, failed: report.failed.length, samples: watch.samples, points: trials.length, cells, others});
     expect(violations).toEqual([]);
     // A run may be shorter than the one that was counted: a kill at its last record may come too late.
     expect(kills).toBeGreaterThanOrEqual(everything ? 1 : tried);

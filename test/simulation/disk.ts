@@ -20,6 +20,8 @@ interface Write {
 export class Disk {
   private readonly files = new Map<string, string>();
   private readonly durable = new Map<string, string>();
+  /** Names by folder, until a file comes or goes. */
+  private readonly listed = new Map<string, readonly string[]>();
   private pending: Write[] = [];
   /** Counts every change. */
   version = 0;
@@ -46,8 +48,13 @@ export class Disk {
 
   /** Names below a folder, in order. */
   list(folder: string): readonly string[] {
-    const names = [...this.files.keys()].filter((path) => path.startsWith(folder)).map((path) => path.slice(folder.length).split('/')[0]!);
-    return [...new Set(names)].sort();
+    const known = this.listed.get(folder);
+    if (known !== undefined) return known;
+    const names = new Set<string>();
+    for (const path of this.files.keys()) if (path.startsWith(folder)) names.add(path.slice(folder.length).split('/')[0]!);
+    const sorted = [...names].sort();
+    this.listed.set(folder, sorted);
+    return sorted;
   }
 
   /** One rename over what is there. `synced`: its bytes are on the disk before. */
@@ -82,6 +89,7 @@ export class Disk {
     this.pending = [];
     this.version++;
     this.files.clear();
+    this.listed.clear();
     for (const [path, content] of this.durable) this.files.set(path, content);
   }
 
@@ -95,9 +103,24 @@ export class Disk {
       throw new PowerCut();
     }
     this.version++;
+    if (write.content === undefined || !this.files.has(write.path)) this.listed.clear();
     set(this.files, write.path, write.content);
     this.pending.push(write);
   }
+
+  /** What processes see, in the order of names. */
+  entries(): readonly (readonly [string, string])[] {
+    return [...this.files].sort(byName);
+  }
+
+  /** What a power cut could leave, besides what processes see: all of it decides what comes next. */
+  unflushed(): unknown {
+    return this.pending.length === 0 ? [] : [this.pending, [...this.durable].sort(byName)];
+  }
+}
+
+function byName([one]: readonly [string, string], [other]: readonly [string, string]): number {
+  return one < other ? -1 : 1;
 }
 
 function set(files: Map<string, string>, path: string, content: string | undefined): void {

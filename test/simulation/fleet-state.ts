@@ -14,6 +14,9 @@ export const releases = Object.fromEntries(letters.map((letter) => [letter, lett
 /** Served before anything happens, and before that: `c`, `d` and `a`, each confirmed. `b` is new, `e` is another new one. */
 export const history = [releases.d, releases.c, releases.a];
 
+/** In the store, and on no host. */
+export const forgotten = ['1', '2'].map((digit) => digit.repeat(64));
+
 /** Hosts, and the balancers' view of them. */
 export class FleetState {
   readonly hosts: readonly SimHost[];

@@ -19,6 +19,7 @@ export interface Line {
 
 /** What `verbs/prelude.sh` reads and writes below an app's root. */
 export class HostFiles {
+  private lastLease: {readonly text: string; readonly file: LeaseFile} | undefined;
   private parsed: {readonly text: string; readonly lines: readonly Line[]} | undefined;
 
   constructor(readonly disk: Disk) {}
@@ -38,7 +39,9 @@ export class HostFiles {
   /** A file that a cut has emptied is no lease. */
   readLease(): LeaseFile | undefined {
     const text = this.disk.read('lease');
-    return text === undefined || text === '' ? undefined : (JSON.parse(text) as LeaseFile);
+    if (text === undefined || text === '') return undefined;
+    if (this.lastLease?.text !== text) this.lastLease = {text, file: JSON.parse(text) as LeaseFile};
+    return this.lastLease.file;
   }
 
   writeLease(lease: LeaseFile): void {
@@ -59,9 +62,20 @@ export class HostFiles {
     this.disk.append('journal', `${at} ${epoch} ${run} ${event} ${detail}\n`);
   }
 
-  journal(text = this.disk.read('journal') ?? ''): readonly Line[] {
-    if (this.parsed?.text !== text) this.parsed = {text, lines: parseJournal(text)};
-    return this.parsed.lines;
+  /** Lines that were parsed once are not parsed again while the file only grows. */
+  journal(): readonly Line[] {
+    const text = this.disk.read('journal') ?? '';
+    const {parsed} = this;
+    if (parsed?.text === text) return parsed.lines;
+    const isLonger = parsed?.text.endsWith('\n') === true && text.startsWith(parsed.text);
+    const lines = isLonger ? [...parsed.lines, ...parseJournal(text.slice(parsed.text.length))] : parseJournal(text);
+    this.parsed = {text, lines};
+    return lines;
+  }
+
+  /** As a power cut that took everything since the last flush would leave it. */
+  durableJournal(): readonly Line[] {
+    return parseJournal(this.disk.readDurable('journal') ?? '');
   }
 
   lastDetail(run: string, event: string): string | undefined {

@@ -219,7 +219,7 @@ export class HostVerbs extends HostFiles {
     this.settleOlder(run);
     this.note(values, world, 'intent', `${from} ${to}`);
     this.disk.flush();
-    if (Number(seconds) > 0) this.arm(values, world);
+    if (Number(seconds) > 0 && this.isHome(from)) this.arm(values, world);
     this.disk.write('current', to, true);
     this.disk.flush();
     this.note(values, world, 'switched', `${from} ${to}`);
@@ -229,6 +229,14 @@ export class HostVerbs extends HostFiles {
 
   private settleOlder(run: string): void {
     for (const other of this.openRuns()) if (other !== run) this.disk.write(`runs/${other}/ended`, '');
+  }
+
+  private isHome(release: string): boolean {
+    const lines = this.journal();
+    const isBrought = lines.some(
+      ({event, detail}) => event === 'intent' && detail.endsWith(` ${release}`) && detail !== `${release} ${release}`,
+    );
+    return release === '' || !isBrought || lines.some(({event, detail}) => event === 'confirmed' && detail === release);
   }
 
   private arm({run = '', from = '', to = '', seconds}: Values, world: HostWorld): void {

@@ -43,6 +43,11 @@ export class Judge {
     if (verb === 'lease' || verb === 'hook') this.late.add(name);
   }
 
+  /** What it remembers that decides what it says of the world from now on; what it knows of hosts is what they are. */
+  describe(): unknown {
+    return [[...this.late].sort(), [...this.confirmed].map(([name, releases]) => [name, ...[...releases].sort()])];
+  }
+
   rule(holds: boolean, sentence: string): void {
     if (!holds) this.violations.push(sentence);
   }
@@ -110,7 +115,7 @@ export class Judge {
     {before, after}: {readonly before: Memory; readonly after: Memory},
   ): void {
     const {run = '', epoch} = asked ?? {};
-    const intent = host.verbs.journal(host.disk.readDurable('journal')).findLast((line) => line.run === run && line.event === 'intent');
+    const intent = host.verbs.durableJournal().findLast((line) => line.run === run && line.event === 'intent');
     this.rule(intent !== undefined, `I16: ${host.name} changes (${what}), and no intent of ${run} would outlive a power cut`);
     if (what.endsWith('the power goes')) return;
     this.rule(
@@ -141,6 +146,17 @@ export class Judge {
       after.live === '' || this.confirmed.get(host.name)?.has(after.live) === true,
       `I8: ${host.name} goes back to ${short(after.live)}, which was never healthy there (${what})`,
     );
+  }
+
+  /** The store has let go of these. */
+  pruned(gone: readonly string[]): void {
+    for (const {name, disk, verbs} of this.fleet.hosts) {
+      const open = verbs.openRuns();
+      const named = verbs.journal().flatMap(({run, event, detail}) => (event === 'intent' && open.includes(run) ? detail.split(' ') : []));
+      const needed = new Set([...disk.list('releases/'), verbs.live, ...named]);
+      for (const id of gone)
+        this.rule(!needed.has(id), `I7: the store lets go of ${short(id)}, which ${name} has or an unfinished run there names`);
+    }
   }
 
   private judgePrune(host: SimHost, what: string, before: Memory, after: Memory, journal: readonly Line[]): void {

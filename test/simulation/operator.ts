@@ -28,6 +28,8 @@ export class Operator {
   readonly life: Life = {alive: true, frozenUntilMs: 0};
   readonly interrupted = new AbortController();
   calls = 0;
+  /** Writes that each of its calls made on a host's disk, in order; undefined of one to the balancers. */
+  readonly writes: (number | undefined)[] = [];
   private readonly faults: ReadonlyMap<number, Fault>;
 
   constructor(
@@ -139,6 +141,7 @@ export class Operator {
           }
         },
         null,
+        `${this.name}: ${nth} ${what}`,
       );
     };
     const hear = (ms: number, give: () => T): Promise<T> =>
@@ -190,6 +193,7 @@ export class Operator {
     clock.after(
       thereMs,
       () => {
+        const {version} = host?.disk ?? {};
         try {
           const value = action();
           said = () => value;
@@ -200,8 +204,10 @@ export class Operator {
         }
         if (kind === 'power-cut' || kind === 'disk-full') host?.disk.mend();
         if (kind === 'freeze') life.frozenUntilMs = clock.nowMs + freezeMs;
+        this.writes[nth - 1] = host === undefined || version === undefined ? undefined : host.disk.version - version;
       },
       null,
+      `${this.name}: ${nth} ${what} ${kind ?? ''}`,
     );
     return hear(backMs, () => (kind === 'lose-reply' || said === undefined ? lost('the reply was lost') : said()));
   }

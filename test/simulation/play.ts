@@ -8,33 +8,47 @@ import {resumeRun} from '../../src/lib/operations/resume-run.js';
 import {rollbackApp} from '../../src/lib/operations/rollback-app.js';
 import type {RunEnd} from '../../src/lib/operations/run-end.js';
 import type {World} from '../../src/lib/operations/world.js';
-import type {Store} from '../../src/lib/snapshot/store.js';
-import {seedRandom} from '../rollout/seeded-random.js';
+import {type SeededRandom, seedRandom} from '../rollout/seeded-random.js';
 import {FleetState, releases} from './fleet-state.js';
-import {Judge} from './judge.js';
+import {Judge, short} from './judge.js';
 import {Operator, type OperatorWatcher} from './operator.js';
 import type {Actor, Schedule} from './schedule.js';
 import type {HostWatcher} from './sim-host.js';
+import {pruneAll, store} from './stocked-store.js';
 import {type Life, startClock, type VirtualClock} from './virtual-clock.js';
+import {keyRest, keyWorld} from './world-key.js';
 
 export interface Played {
   readonly violations: readonly string[];
+  /** One line for each event; empty unless it was asked for. */
   readonly trace: readonly string[];
-  /** Calls that each actor made. */
-  readonly calls: readonly number[];
+  /** Writes on a host's disk of each call that each actor made, in order; undefined for a call to the balancers. */
+  readonly calls: readonly (readonly (number | undefined)[])[];
   /** What happened on hosts and balancers. */
   readonly events: number;
   /** How each actor ended: its exit status, or `killed`. */
   readonly ends: readonly string[];
+  /** It came to a world from which another one of `known` had gone on with the same ahead of it, and was not played any further. */
+  readonly isKnown: boolean;
+  /** Of the world from which the last actor that waits for the others went on. */
+  readonly key: string;
+}
+
+export interface PlayOptions {
+  readonly isTraced?: boolean;
+  /** Worlds that were played to their end; a new one is added. Nothing is compared where it is left out. */
+  readonly known?: Set<string>;
+  /** Ends with the actors: the fleet is not brought to rest. */
+  readonly isOpenEnded?: boolean;
 }
 
 const mostEvents = 200_000;
 const epochMs = Date.UTC(2026, 0, 2);
 
 /** Plays a schedule to its end: the real operations on simulated hosts, then what brings any fleet to rest. */
-export async function play(schedule: Schedule): Promise<Played> {
+export async function play(schedule: Schedule, {isTraced = false, known, isOpenEnded = false}: PlayOptions = {}): Promise<Played> {
   const clock = startClock();
-  const stage = new Stage(schedule, clock);
+  const stage = new Stage(schedule, clock, isTraced);
   const runs: Run[] = [];
   let operators = 0;
   const start = (actor: Actor): void => {
@@ -55,15 +69,32 @@ export async function play(schedule: Schedule): Promise<Played> {
       null,
     );
   };
-  for (const actor of schedule.actors) {
-    if (actor.isAfter === true) await stage.settle(runs);
+  const tell = (isKnown: boolean): Played => ({
+    ...{violations: stage.judge.violations, trace: stage.trace, events: stage.events, ends: stage.ends, isKnown, key},
+    calls: stage.operators.map(({writes, calls}) => Array.from({length: calls}, (_, index) => writes[index])),
+  });
+  let key = '';
+  const isNew = (world: string | undefined): boolean => {
+    if (known === undefined || world === undefined) return true;
+    const {size} = known;
+    return known.add(world).size > size;
+  };
+  for (const [index, actor] of schedule.actors.entries()) {
+    if (actor.isAfter === true) {
+      await stage.settle(runs);
+      await stage.beginAnew();
+      key = stage.keyNow(index);
+      if (!isNew(key)) return tell(true);
+    }
     start(actor);
   }
   await stage.settle(runs);
-  const {trace, judge} = stage;
-  const calls = stage.operators.map((operator) => operator.calls);
+  if (isOpenEnded) return tell(false);
+  const told = tell(false);
+  await stage.letTimePass();
+  if (!isNew(stage.keyRest())) return tell(true);
   await stage.bringToRest();
-  return {violations: judge.violations, trace, calls, events: trace.length, ends: stage.ends};
+  return {...tell(false), calls: told.calls};
 }
 
 /** One command under way. */
@@ -74,21 +105,30 @@ interface Run {
 
 class Stage {
   readonly trace: string[] = [];
+  events = 0;
   readonly ends: string[] = [];
   readonly operators: Operator[] = [];
   /** Who was told that a lease was not given back. */
   private readonly warned = new Set<string>();
   readonly fleet: FleetState;
   readonly judge: Judge;
-  private readonly random;
+  private readonly random: SeededRandom;
+  private seeded: SeededRandom;
   private readonly watcher: OperatorWatcher;
   private readonly inventory: Inventory;
 
   constructor(
     private readonly schedule: Schedule,
     private readonly clock: VirtualClock,
+    private readonly isTraced: boolean,
   ) {
-    this.random = seedRandom(schedule.seed);
+    this.seeded = seedRandom(schedule.seed);
+    this.random = {
+      next: () => this.seeded.next(),
+      below: (limit) => this.seeded.below(limit),
+      chance: (share) => this.seeded.chance(share),
+      pick: (choices) => this.seeded.pick(choices),
+    };
     const hosts: HostWatcher = {
       moved: (host, what, asked) => {
         this.judge.moved(host, what, asked);
@@ -123,13 +163,38 @@ class Stage {
   }
 
   private note(words: string): void {
-    this.trace.push(`${(this.clock.nowMs / 1000).toFixed(3).padStart(9)} s  [${this.fleet.glyphs()}]  ${words}`);
+    this.events++;
+    if (this.isTraced) this.trace.push(`${(this.clock.nowMs / 1000).toFixed(3).padStart(9)} s  [${this.fleet.glyphs()}]  ${words}`);
   }
 
   /** Lets everything that was started come to its end, unless its operator is dead. */
   async settle(runs: readonly Run[]): Promise<void> {
     const isOver = (): boolean => runs.every((run) => run.done || run.life?.alive === false);
     if (!(await this.clock.run(isOver, mostEvents))) this.judge.rule(false, 'I15: a run does not end');
+  }
+
+  /** The next whole second, and random numbers from the start: what comes next depends on the world alone, and not on how it came about. */
+  async beginAnew(): Promise<void> {
+    await this.clock.pass((-this.clock.nowMs % 1000) + 1000);
+    this.seeded = seedRandom(this.schedule.seed);
+  }
+
+  /** The world and what is ahead of it, before the actor of this place begins. */
+  keyNow(place: number): string {
+    const {actors, ...more} = this.schedule;
+    const past = actors.slice(0, place);
+    const isKilled = past.every(({faults}) => faults.every(({kind}) => kind.startsWith('kill')));
+    const ahead = [more, past.map(({command, silos}) => [command, silos]), isKilled, this.listAlive(), actors.slice(place)];
+    return keyWorld({fleet: this.fleet, judge: this.judge, clock: this.clock, ahead});
+  }
+
+  keyRest(): string | undefined {
+    const {actors: _, ...more} = this.schedule;
+    return keyRest({fleet: this.fleet, judge: this.judge, clock: this.clock, ahead: [more, this.listAlive()]});
+  }
+
+  private listAlive(): readonly boolean[] {
+    return this.operators.map(({life}) => life.alive);
   }
 
   async act(actor: Actor, number: number, begun: Run): Promise<void> {
@@ -157,6 +222,7 @@ class Stage {
       if (!(error instanceof DroverError)) throw error;
       return `${error.exit} ${error.message}`;
     }
+    if (actor.command === 'prune') return `${end.exit} ${end.outcome}`;
     const isAlone = this.operators.filter(({life}) => life.alive).length === 1;
     if (isAlone)
       this.judge.ended(
@@ -196,6 +262,11 @@ class Stage {
           openBalancer: () => balancer,
           approve,
         });
+      case 'prune':
+        return pruneAll(world, app, (gone) => {
+          this.judge.pruned(gone);
+          this.note(`the store lets go of ${gone.map(short).join(' ')}`);
+        });
     }
   }
 
@@ -230,6 +301,12 @@ class Stage {
     };
   }
 
+  /** With every other seed no dead-man's switch is left that could still fire. */
+  async letTimePass(): Promise<void> {
+    await this.clock.pass(this.schedule.seed % 2 === 0 ? 200_000 : 400_000);
+    await this.beginAnew();
+  }
+
   /**
    * What I3 promises: whatever happened, a resume and then a deploy, each without anything going wrong, end within a lease and a run, with
    * every host on one release, in rotation, and nothing left over.
@@ -249,22 +326,9 @@ class Stage {
       if (!(await this.clock.run(() => run.done, mostEvents)))
         this.judge.rule(false, `I15: a ${actor.command} without any fault does not end`);
     };
-    // With every other seed no dead-man's switch is left that could still fire.
-    await this.clock.pass(this.schedule.seed % 2 === 0 ? 200_000 : 400_000);
     await last({command: 'resume', startMs: 0, waitLeaseMs: 300_000});
     await last({command: 'other-deploy', startMs: 0, waitLeaseMs: 300_000});
     await this.clock.pass(900_000);
     this.judge.atRest(releases.e);
   }
 }
-
-/** Hosts hold nearly everything; what they lack they have once it was asked for. */
-const store = {
-  resolve: async (app: string, id: string) => ({id, app, createdAt: '', labels: {}, files: 1, bytes: 1}),
-  list: async () => [],
-  parts: async () => [],
-  delta: async (base: string | undefined, snapshot: string) => ({
-    ...{base, snapshot, path: '/dev/null', bytes: 1, digest: snapshot, encoding: 'gzip'},
-    ...{archiveBytes: 1, files: 1, unpackedBytes: 1, removed: 0},
-  }),
-} as unknown as Store;

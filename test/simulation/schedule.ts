@@ -37,7 +37,7 @@ export interface Fault {
   readonly write?: number;
 }
 
-export type Command = 'deploy' | 'other-deploy' | 'rollback' | 'resume';
+export type Command = 'deploy' | 'other-deploy' | 'rollback' | 'resume' | 'prune';
 
 export interface Actor {
   readonly command: Command;

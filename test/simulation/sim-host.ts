@@ -47,15 +47,26 @@ export class SimHost {
     return this.isUp && this.running !== undefined && !this.bad.has(this.running);
   }
 
+  /** The boot's name. */
+  get boot(): string {
+    return `${this.name}-boot-${this.boots}`;
+  }
+
   /** Seconds that a lease of the host is still good for; the one that it has, unless told. */
   leaseLeft(lease = this.verbs.readLease()): number {
     return lease === undefined ? 0 : this.verbs.leaseLeft(lease, this.world());
   }
 
+  /** All that decides what it does next, but its name. */
+  describe(): unknown {
+    const {disk, running, boots, bootedAtMs, downUntilMs} = this;
+    return [disk.entries(), disk.unflushed(), running, boots, bootedAtMs, Math.max(downUntilMs, this.clock.nowMs)];
+  }
+
   /** Away from the network, and nothing else. */
   goAway(ms: number): void {
     this.downUntilMs = Math.max(this.downUntilMs, this.clock.nowMs + ms);
-    this.clock.after(ms, () => this.watcher.moved(this, 'is back', undefined), null);
+    this.clock.after(ms, () => this.watcher.moved(this, 'is back', undefined), null, `${this.name} is back`);
   }
 
   cutPower(): void {
@@ -96,7 +107,7 @@ export class SimHost {
   private world(): HostWorld {
     return {
       now: Math.max(0, Math.floor((this.clock.nowMs - this.bootedAtMs) / 1000)),
-      boot: `${this.name}-boot-${this.boots}`,
+      boot: this.boot,
       at: `${Math.floor(this.clock.nowMs / 1000)}s`,
       armDeadMan: (watch) => this.armDeadMan(watch),
       restart: () => this.restart(),
@@ -124,6 +135,7 @@ export class SimHost {
         this.watcher.moved(this, `takes ${watch.to.slice(0, 1)} back by itself`, {run: watch.run, epoch: undefined});
       },
       null,
+      JSON.stringify([this.name, boots, watch]),
     );
   }
 }

@@ -23,7 +23,7 @@ async function prove(...args: readonly string[]): Promise<{status: number; line:
 describe('the simulator', {timeout: 600_000}, () => {
   it('L0 L3 I1 to I17: finds no violation when the n-th call of a run fails, nor in worlds where a seed decides', async () => {
     const {status, line, said} = await prove('simulate', '--short');
-    expect(line, said).toMatch(/^\d{3,} schedules, \d{5,} events, invariant violations: 0$/);
+    expect(line, said).toMatch(/^\d{3,} schedules \(exhaustive: (\d+) of \1\), \d{5,} events, invariant violations: 0$/);
     expect(status).toBe(0);
   });
 
@@ -57,6 +57,20 @@ describe('the simulator', {timeout: 600_000}, () => {
     };
     const {status, said} = await prove('simulate', '--schedule', JSON.stringify(world));
     expect(said).toContain("ben's rollback ends: 0 converged");
+    expect(status, said).toBe(0);
+  });
+
+  it('I8: a rollback that dies as well does not let a host go back to what was never healthy there', async () => {
+    const world = {
+      ...{seed: 1, silos: [2], floor: 1, budget: 0, soakMs: 0, confirmMs: 300_000, isDrained: true, badOn: []},
+      actors: [
+        {command: 'deploy', startMs: 0, faults: [{nth: 13, kind: 'kill-before'}]},
+        {command: 'rollback', startMs: 95_000, isAfter: true, waitLeaseMs: 300_000, faults: [{nth: 13, kind: 'kill-after'}]},
+      ],
+    };
+    const {status, said} = await prove('simulate', '--schedule', JSON.stringify(world));
+    expect(said).toContain('eu-1 switch');
+    expect(said).not.toContain('takes a back by itself');
     expect(status, said).toBe(0);
   });
 

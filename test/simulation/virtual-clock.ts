@@ -8,6 +8,8 @@ interface Due {
   readonly atMs: number;
   readonly life: Life | null;
   readonly run: () => void;
+  /** What it is, where more than one world may come to it. */
+  readonly label: string;
 }
 
 /** Time that passes only when nothing is left to do now. */
@@ -18,14 +20,19 @@ export class VirtualClock {
   private readonly agenda: Due[] = [];
 
   /** In the order of time, and of being asked for where that is the same. */
-  at(atMs: number, run: () => void, life: Life | null = this.acting): void {
+  at(atMs: number, run: () => void, life: Life | null = this.acting, label = ''): void {
     let place = this.agenda.length;
     while (place > 0 && this.agenda[place - 1]!.atMs > atMs) place--;
-    this.agenda.splice(place, 0, {atMs, run, life});
+    this.agenda.splice(place, 0, {atMs, run, life, label});
   }
 
-  after(ms: number, run: () => void, life: Life | null = this.acting): void {
-    this.at(this.nowMs + ms, run, life);
+  after(ms: number, run: () => void, life: Life | null = this.acting, label = ''): void {
+    this.at(this.nowMs + ms, run, life, label);
+  }
+
+  /** What is still to happen by itself, and when. */
+  pending(): readonly (readonly [number, string])[] {
+    return this.agenda.flatMap(({atMs, life, label}) => (life === null ? [[atMs, label] as const] : []));
   }
 
   /** Lets whatever waits for a promise go on, then the next thing happen, until `isOver`. False when nothing is left that could happen, or all of `mostEvents` have. */
@@ -37,7 +44,7 @@ export class VirtualClock {
       if (due === undefined || events >= mostEvents) return false;
       if (due.life?.alive === false) continue;
       if (due.life !== null && due.life.frozenUntilMs > due.atMs) {
-        this.at(due.life.frozenUntilMs, due.run, due.life);
+        this.at(due.life.frozenUntilMs, due.run, due.life, due.label);
         continue;
       }
       this.nowMs = Math.max(this.nowMs, due.atMs);

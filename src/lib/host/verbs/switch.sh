@@ -1,5 +1,5 @@
 # Points `current` to a release in one critical section: our epoch, the expected release, a complete target; intent first,
-# dead-man's switch armed, one rename, result. Replies `unchanged` when the target is live already.
+# dead-man's switch armed where there is a way back, one rename, result. Replies `unchanged` when the target is live already.
 # The payload is the restart command, which the dead-man's switch runs when it has to go back. With an instant it is what `appointment.sh`
 # says, and `prepare` has left the restart command.
 open_run
@@ -46,7 +46,7 @@ lay_in
 settle_older
 record intent "$from $to"
 flush
-[ "${seconds:-0}" -eq 0 ] || arm_dead_man
+[ "${seconds:-0}" -eq 0 ] || ! is_home "$from" || arm_dead_man
 make_link "$to"
 [ -z "$instant" ] || await_instant
 move_link
