@@ -5,7 +5,7 @@ import type {Answer} from './answer.js';
 import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags, selectsHosts} from './load-project.js';
 import {inspectTerminal} from './terminal.js';
 
-export type HostsFlags = ProjectFlags & SelectionFlags & {readonly fold: boolean};
+type HostsFlags = ProjectFlags & SelectionFlags & {readonly fold: boolean};
 
 /** `drover hosts [APP] [--partitions]`. */
 export async function describeHosts(
