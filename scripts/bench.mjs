@@ -11,6 +11,7 @@ import {ensureBuilt, ensureDependencies, root, runScript, SetupError} from './se
 const needed = ['time'];
 const peers = {
   startup: [],
+  'event-loop': ['openssh-client'],
   snapshot: ['casync', 'restic', 'borgbackup', 'git', 'rsync', 'zstd'],
   push: ['openssh-server', 'openssh-client', 'rsync', 'zstd'],
 };

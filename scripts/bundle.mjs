@@ -41,6 +41,24 @@ const ownPlaces = {
   },
 };
 
+/** The parts of oclif that the sources use. Its index would load all of it at every start, semver to look at Node's version among it. */
+const oclifParts = `
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+export {Args, Flags};
+export {Command} from '@oclif/core/command';
+export {execute} from '@oclif/core/execute';
+export {loadHelpClass} from '@oclif/core/help';
+export {settings} from '@oclif/core/settings';
+`;
+const oclifInParts = {
+  name: 'oclif-in-parts',
+  setup({onLoad, onResolve}) {
+    onResolve({filter: /^@oclif\/core$/}, () => ({path: 'oclif-parts', namespace: 'parts'}));
+    onLoad({filter: /.*/, namespace: 'parts'}, () => ({contents: oclifParts, loader: 'js', resolveDir: root}));
+  },
+};
+
 const {outputFiles, metafile} = await build({
   absWorkingDir: root,
   entryPoints: entries.map((file) => path.join('src', file)),
@@ -62,7 +80,7 @@ const {outputFiles, metafile} = await build({
   legalComments: 'none',
   metafile: true,
   write: false,
-  plugins: [ownPlaces],
+  plugins: [ownPlaces, oclifInParts],
   // Native parts of ssh2 gain nothing and need a compiler; oclif looks for TypeScript only where it transpiles by itself.
   external: ['*.node', 'cpu-features', 'typescript'],
   // What packages that are CommonJS expect to be there.

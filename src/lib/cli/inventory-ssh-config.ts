@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises';
 import {homedir} from 'node:os';
 import path from 'node:path';
 import type {Inventory} from '../inventory/host.js';
-import {expectTrusted, type Trust} from './trusted-file.js';
+import type {Trust} from './trusted-file.js';
 
 /** Keywords of ssh_config that neither run a program nor load code, nor send out what is in the environment. */
 const harmless = new Set(
@@ -44,6 +44,8 @@ export async function refuseRunningConfigs(inventory: Inventory, trust: Trust & 
   for (const file of files) {
     if (own.some((folder) => file.startsWith(`${folder}${path.sep}`))) continue;
     const keyword = findRunningKeyword(await readFile(file, 'utf8').catch(() => ''));
-    if (keyword !== undefined) await expectTrusted(file, `ssh_config ${file} of the inventory, which has ${keyword},`, trust);
+    if (keyword === undefined) continue;
+    const {expectTrusted} = await import('./trusted-file.js');
+    await expectTrusted(file, `ssh_config ${file} of the inventory, which has ${keyword},`, trust);
   }
 }

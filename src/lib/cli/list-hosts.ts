@@ -1,11 +1,8 @@
 import {DroverError} from '../errors/drover-error.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
-import {listPartitions} from '../operations/list-partitions.js';
 import {renderTable} from '../report/table.js';
 import type {Answer} from './answer.js';
-import {chooseApp, chooseHosts, loadBoth, loadInventoryOnly, type ProjectFlags, type SelectionFlags} from './load-project.js';
-import {openStore} from './open-store.js';
-import {foldHolders, renderHolders} from './partition-text.js';
+import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags, selectsHosts} from './load-project.js';
 import {inspectTerminal} from './terminal.js';
 
 type HostsFlags = ProjectFlags & SelectionFlags & {readonly fold: boolean};
@@ -16,23 +13,14 @@ export async function describeHosts(
   flags: HostsFlags & {readonly partitions: boolean},
   env: NodeJS.ProcessEnv,
 ): Promise<Answer> {
-  if (flags.partitions) return listHolders(appName, flags, env);
+  // The store, and all that it takes, is for this alone.
+  if (flags.partitions) return (await import('./list-holders.js')).listHolders(appName, flags, env);
   if (appName === undefined) return listHosts(flags, env);
   throw new DroverError({
     code: 'usage',
     message: `unexpected argument ${JSON.stringify(appName)}`,
     fix: 'add --partitions, or leave it out',
   });
-}
-
-function selectsHosts(flags: SelectionFlags): boolean {
-  return (
-    flags.hosts !== undefined ||
-    flags['hosts-from'] !== undefined ||
-    flags.silo !== undefined ||
-    flags.role !== undefined ||
-    flags.exclude !== undefined
-  );
 }
 
 /** `drover hosts`: what the inventory resolves to; without a selection, all of it. */
@@ -68,16 +56,4 @@ async function listHosts(flags: HostsFlags, env: NodeJS.ProcessEnv): Promise<Ans
     ...(terminal.outColumns === undefined ? {} : {width: terminal.outColumns}),
   });
   return {text, json, exit: 0};
-}
-
-/** `drover hosts --partitions`: who holds what of an app. */
-async function listHolders(appName: string | undefined, flags: HostsFlags, env: NodeJS.ProcessEnv): Promise<Answer> {
-  const {project, inventory} = await loadBoth(flags, env, AbortSignal.timeout(60_000));
-  const app = chooseApp(project, appName);
-  const list = await listPartitions(inventory, app, openStore(project));
-  const chosen = new Set<string>(
-    selectsHosts(flags) ? chooseHosts(inventory, flags, app).map((host) => host.name) : list.hosts.map((host) => host.name),
-  );
-  const shown = {...list, hosts: list.hosts.filter((host) => chosen.has(host.name))};
-  return {text: flags.fold ? foldHolders(shown) : renderHolders(shown, inspectTerminal(env)), json: {schemaVersion: 1, ...shown}, exit: 0};
 }

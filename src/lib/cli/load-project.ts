@@ -8,7 +8,6 @@ import {loadInventory} from '../inventory/inventory-file.js';
 import {loadProject} from '../inventory/project-file.js';
 import {type SelectionRequest, selectHosts} from '../inventory/selection.js';
 import {refuseTwofold} from '../inventory/twofold-hosts.js';
-import {runTrustedProgram} from './inventory-program.js';
 import {refuseRunningConfigs} from './inventory-ssh-config.js';
 import {refuseThisMachine} from './inventory-this-machine.js';
 import {stateDirectory} from './state-directory.js';
@@ -53,7 +52,7 @@ async function loadNamed(named: string, {trustNow, project, env, signal}: LoadOp
   const inventory = await loadInventory(file.startsWith('..') ? path.resolve(named) : file, {
     signal,
     home: env.HOME ?? homedir(),
-    run: (program, abort) => runTrustedProgram(program, trust, abort),
+    run: async (program, abort) => (await import('./inventory-program.js')).runTrustedProgram(program, trust, abort),
   });
   await refuseRunningConfigs(inventory, trust);
   await refuseThisMachine(inventory, project, trust);
@@ -89,6 +88,17 @@ export interface SelectionFlags {
   /** The hosts of a run, as `--hosts-from` read them. */
   readonly 'hosts-from'?: readonly string[] | undefined;
   readonly all: boolean;
+}
+
+/** Whether any flag says which hosts are meant. */
+export function selectsHosts(flags: SelectionFlags): boolean {
+  return (
+    flags.hosts !== undefined ||
+    flags['hosts-from'] !== undefined ||
+    flags.silo !== undefined ||
+    flags.role !== undefined ||
+    flags.exclude !== undefined
+  );
 }
 
 /** The hosts that flags name, within the app's own. */

@@ -1,4 +1,4 @@
-import {isIPv4, isIPv6} from 'node:net';
+import {isIPv6} from 'node:net';
 import type {AppName, HostName, RoleName, SiloName} from './host.js';
 
 const hostPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
@@ -19,8 +19,8 @@ export const nameRule = 'letters, digits, hyphen and underscore, at most 63';
  */
 export function parseHostName(text: string): HostName | undefined {
   if (reservedHosts.has(text)) return undefined;
-  const isAddress = isIPv4(text) || (isIPv6(text) && !text.includes('%'));
-  return isAddress || hostPattern.test(text) ? (text as HostName) : undefined;
+  const isAddress = text.includes(':') && isIPv6(text) && !text.includes('%');
+  return hostPattern.test(text) || isAddress ? (text as HostName) : undefined;
 }
 
 export function parseSiloName(text: string): SiloName | undefined {

@@ -23,16 +23,21 @@ export function mapField<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {error: ({code}) => (code === 'unrecognized_keys' ? Object.keys(shape).join('\n') : undefined)});
 }
 
-/** What a parser of this room throws, as an issue; undefined when it accepts. */
-function explainRefusal(parse: (text: string) => unknown, text: string): string | undefined {
+/** What a parser of this room gives, or what it throws as an issue. */
+function tryParse<T>(parse: (text: string) => T, text: string): {readonly value: T} | {readonly issue: string} {
   try {
-    parse(text);
-    return undefined;
+    return {value: parse(text)};
   } catch (error) {
     if (!(error instanceof DroverError)) throw error;
     const [{message, fix}] = error.problems;
-    return writeIssue(message, fix);
+    return {issue: writeIssue(message, fix)};
   }
+}
+
+/** Undefined when the parser accepts. */
+function explainRefusal(parse: (text: string) => unknown, text: string): string | undefined {
+  const read = tryParse(parse, text);
+  return 'issue' in read ? read.issue : undefined;
 }
 
 /** Text that one of the parsers of this room reads; what the parser throws becomes the problem. */
@@ -40,9 +45,9 @@ export function parsedField<T>(parse: (text: string) => T, description: Descript
   return z
     .string({error: ({input}) => (typeof input === 'number' ? explainRefusal(parse, String(input)) : undefined)})
     .transform((text, context): T => {
-      const issue = explainRefusal(parse, text);
-      if (issue === undefined) return parse(text);
-      context.addIssue({code: 'custom', message: issue, input: text});
+      const read = tryParse(parse, text);
+      if ('value' in read) return read.value;
+      context.addIssue({code: 'custom', message: read.issue, input: text});
       return z.NEVER;
     })
     .meta({...description});
@@ -58,9 +63,9 @@ export function quantityField<T>(parse: (text: string) => T, description: Descri
   return z
     .union([z.string(), z.number()])
     .transform((value, context): T => {
-      const issue = explainRefusal(parse, String(value));
-      if (issue === undefined) return parse(String(value));
-      context.addIssue({code: 'custom', message: issue, input: value});
+      const read = tryParse(parse, String(value));
+      if ('value' in read) return read.value;
+      context.addIssue({code: 'custom', message: read.issue, input: value});
       return z.NEVER;
     })
     .meta({...description});

@@ -46,8 +46,11 @@ function findForbidden(part: unknown, place: number, depth: number, found: Token
   }
   const forbidden = forbiddenTokens[token.type ?? ''];
   if (forbidden) found.push({offset, message: `${forbidden.what} ${token.source ?? ''} is not allowed`, fix: forbidden.fix});
-  for (const inner of Object.values(token)) findForbidden(inner, offset, depth + 1, found);
+  for (const part of tokenParts) if (token[part] !== undefined) findForbidden(token[part], offset, depth + 1, found);
 }
+
+/** All parts of a token that hold tokens. */
+const tokenParts = ['props', 'start', 'key', 'sep', 'value', 'items', 'end'];
 
 function toSourceNode(node: unknown, offset: number, faults: SourceFault[]): SourceNode {
   const nothing: SourceNode = {kind: 'scalar', offset, value: null, raw: ''};
