@@ -7,12 +7,19 @@ export function goesBack(plan: string | undefined): boolean {
   return plan?.includes('"command":"rollback"') === true;
 }
 
+/** It leased the host last, and never began to change anything there. */
+function isIdle(state: ModelState, run: string): boolean {
+  const last = state.journal.findLast((line) => /^\d+ (\S+) (leased|lease-ended)( |$)/.exec(line)?.[1] === run)?.split(' ')[0];
+  return last === String(state.epoch) && lastDetail(state, run, 'intent') === undefined;
+}
+
 function takeUpPlan(state: ModelState, input: VerbInput): (() => Generator<void, void, void>) | undefined {
   const {run = '', token = '', owner = '', from = ''} = input;
   const taken = state.plans[token];
   if (taken?.run === run && taken.again === undefined) return undefined;
-  if (taken !== undefined && taken.again === undefined) throw new ModelFailure('applied');
-  if (state.epoch !== (taken?.again ?? input.expect) || state.live !== from) throw new ModelFailure('stale');
+  const isFree = taken !== undefined && taken.again === undefined && isIdle(state, taken.run);
+  if (taken !== undefined && taken.again === undefined && !isFree) throw new ModelFailure('applied');
+  if (state.epoch !== (isFree ? state.epoch : (taken?.again ?? input.expect)) || state.live !== from) throw new ModelFailure('stale');
   return function* () {
     openRun(state, run).token = token;
     yield;

@@ -23,6 +23,14 @@ function* layIn(state: ModelState, {run = '', to = '', payload = ''}: VerbInput)
   yield;
 }
 
+function* settleOlder(state: ModelState, run: string): Generator<void, void, void> {
+  for (const [name, other] of Object.entries(state.runs).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (name === run || other.plan === undefined || other.ended || other.plan.includes('"command":"push"')) continue;
+    other.ended = true;
+    yield;
+  }
+}
+
 function checkReadiness(state: ModelState, input: VerbInput): void {
   requireLease(state, input);
   if (!isStaged(state, input.to ?? '')) throw new ModelFailure('missing');
@@ -38,8 +46,10 @@ export const switchVerbs = {
     checkReadiness(state, input);
     if (state.live === to) {
       const lines = lastDetail(state, run, 'restarted') === to ? ['restarted'] : [];
-      if (lastDetail(state, run, 'intent') === undefined) record(state, input, 'intent', `${to} ${to}`);
-      else if (folder.decision === undefined && folder.armed === 'earlier' && seconds > 0) {
+      if (lastDetail(state, run, 'intent') === undefined) {
+        yield* settleOlder(state, run);
+        record(state, input, 'intent', `${to} ${to}`);
+      } else if (folder.decision === undefined && folder.armed === 'earlier' && seconds > 0) {
         yield* arm(state, input);
         lines.push(`armed ${seconds}`);
       }
@@ -47,11 +57,7 @@ export const switchVerbs = {
     }
     if (state.live !== from) throw new ModelFailure('conflict');
     yield* layIn(state, input);
-    for (const [name, other] of Object.entries(state.runs).sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (name === run || other.plan === undefined || other.ended || other.plan.includes('"command":"push"')) continue;
-      other.ended = true;
-      yield;
-    }
+    yield* settleOlder(state, run);
     record(state, input, 'intent', `${from} ${to}`);
     yield;
     if (seconds > 0) yield* arm(state, input);

@@ -80,6 +80,17 @@ describe.each(shells)('a reviewed plan under $name', (shell: Shell) => {
     await expect(takeUp('run-6', epoch)).rejects.toMatchObject({failure: 'applied'});
   });
 
+  it('is not used up by a run that died, or lost the host, before it changed anything here', async () => {
+    const {epoch} = await site.app.readState();
+    await takeUp('run-2', epoch, {ttlSeconds: 0});
+    const dead = await takeUp('run-3', epoch, {ttlSeconds: 60});
+    await site.app.endLease({run: 'run-3', epoch: dead.epoch, owner: 'bob', reason: 'dead', takeover: true});
+    const fence = await takeUp('run-4', epoch, {ttlSeconds: 0});
+    await site.app.switchTo(fence, {from: a, to: b, confirmSeconds: 0, restart: ''});
+    await site.app.switchTo(fence, {from: a, to: b, confirmSeconds: 0, restart: ''});
+    await expect(takeUp('run-5', epoch)).rejects.toMatchObject({failure: 'applied'});
+  });
+
   it('F9: of two runs that take it up in the same moment one gets it', async () => {
     const {epoch} = await site.app.readState();
     for (let round = 0; round < 3; round++) {

@@ -41,6 +41,17 @@ describe('the plan file of a rollback', {timeout: 120_000}, () => {
     expect(await fleet.live()).toEqual([ids[1], ids[2], ids[1]]);
   });
 
+  it('goes round a silent host as well where content is shared out', async () => {
+    const shared = {...patient, partitions: {kind: 'path' as const, rules: [{paths: ['**'], hosts: 'all'}]}};
+    for (const id of ids.slice(1)) await fleet.deploy({run: `run-3-${id.slice(0, 4)}`}, id, {app: shared});
+    const file = await fleet.planBack({run: 'run-4'}, {app: shared});
+    const [now] = await fleet.live();
+    fleet.silent.add('web2');
+    expect((await fleet.applyBack({run: 'run-5'}, file, {app: shared})).exit).toBe(8);
+    const [one, two, three] = await fleet.live();
+    expect([one === three, two === now, one === now]).toEqual([true, true, false]);
+  });
+
   it('is held to the embargo of a release that was named, as far as the store knows of one by then', async () => {
     const [first = '', second = ''] = ids;
     const named = await fleet.planBack({run: 'run-3'}, {to: first});
@@ -54,6 +65,21 @@ describe('the plan file of a rollback', {timeout: 120_000}, () => {
     // To what was good before no embargo holds anybody back.
     expect((await fleet.applyBack({run: 'run-7'}, own)).exit).toBe(0);
     expect(await fleet.live()).toEqual([second, second, second]);
+    // Nor to where a rollback that died was to lead.
+    await new Promise<void>((resolve) => {
+      const hear = (happening: Happening): Promise<void> | undefined => {
+        if (happening.kind !== 'step-ended' || happening.step !== 'switch') return undefined;
+        resolve();
+        return new Promise(() => undefined);
+      };
+      void fleet.rollback({run: 'run-8', reason: 'now', hear}, {app: canary, to: first, ignoreEmbargo: true});
+    });
+    for (const {name} of fleet.hosts) {
+      const {epoch} = await fleet.state(name);
+      await fleet.app(name).endLease({run: 'run-8', epoch, owner: 'ben', reason: 'it died', takeover: true});
+    }
+    expect((await fleet.applyBack({run: 'run-9'}, await fleet.planBack({run: 'run-9'}))).exit).toBe(0);
+    expect(await fleet.live()).toEqual([first, first, first]);
   });
 });
 

@@ -65,12 +65,43 @@ describe('a rollback after a controller that died', {timeout: 120_000}, () => {
     },
   );
 
+  it('A2: leads hosts that share content out to the snapshot that they served before the deploy that died', async () => {
+    const shared = {...app, partitions: {kind: 'path' as const, rules: [{paths: ['**'], hosts: 'all'}]}};
+    for (const [run, id] of [
+      ['run-3', one],
+      ['run-4', two],
+    ] as const)
+      expect((await fleet.deploy({run}, id ?? '', {app: shared})).exit).toBe(0);
+    const served = await fleet.live();
+    const {hear, frozen} = freezeAt('step-ended', 'lease', 2);
+    void fleet.deploy({run: 'run-5', hear}, await fleet.release('3'), {app: shared});
+    await frozen;
+    const back = (run: string) => fleet.rollback({run, reason: 'it died'}, {app: shared, takeover: 'run-5'});
+    expect((await back('run-6')).exit).toBe(0);
+    expect(await fleet.live()).toEqual(served);
+  });
+
+  it('I3: is resumed after a host has undone it by itself, leaves nothing to resume, and settles what it went through once more', async () => {
+    const {hear, frozen} = freezeAt('step-ended', 'switch', 1);
+    const hasty = {...app, roll: {...app.roll, confirmMs: 1000}};
+    void fleet.rollback({run: 'run-3', hear}, {app: hasty});
+    await frozen;
+    while ((await fleet.state('web1')).decisions.get('run-3') !== 'reverted') await new Promise(setImmediate);
+    const resume = (run: string) => fleet.resume({run}, {app});
+    expect(await fleet.live()).toEqual([two, two]);
+    expect((await resume('run-4')).exit).toBe(0);
+    expect(await fleet.live()).toEqual([one, one]);
+    for (const name of ['web1', 'web2']) expect((await fleet.state(name)).openRuns).toEqual([]);
+    await expect(resume('run-5')).rejects.toMatchObject({code: 'refused', message: expect.stringContaining('nothing to resume') as string});
+  });
+
   it('A2: goes on to where the rollback was to lead that died right after a switch, and twice is once', async () => {
     const {hear, frozen} = freezeAt('step-ended', 'switch', 1);
     void fleet.rollback({run: 'run-3', hear}, {app});
     await frozen;
     expect((await rollback('run-4', 'run-3')).exit).toBe(0);
     expect(await fleet.live()).toEqual([one, one]);
+    for (const name of ['web1', 'web2']) expect((await fleet.state(name)).openRuns).toEqual([]);
     expect((await rollback('run-5')).exit).toBe(0);
     expect(await fleet.live()).toEqual([one, one]);
   });

@@ -207,14 +207,16 @@ export class HostVerbs extends HostFiles {
     if (this.live === to) {
       const restarted = this.lastDetail(run, 'restarted') === to ? ['restarted'] : [];
       const armed = this.disk.read(`runs/${run}/armed`) ?? '';
-      if (this.lastDetail(run, 'intent') === undefined) this.note(values, world, 'intent', `${to} ${to}`);
-      else if (decision === '' && armed !== '' && armed !== world.boot && Number(seconds) > 0) this.arm(values, world);
+      if (this.lastDetail(run, 'intent') === undefined) {
+        this.settleOlder(run);
+        this.note(values, world, 'intent', `${to} ${to}`);
+      } else if (decision === '' && armed !== '' && armed !== world.boot && Number(seconds) > 0) this.arm(values, world);
       this.disk.flush();
       return [...restarted, 'unchanged'];
     }
     if (this.live !== from) refuse('conflict', `serves ${this.live || 'nothing'}, the plan expects ${from || 'nothing'}`);
     if (restart !== '') this.disk.write(`runs/${run}/restart`, restart);
-    for (const other of this.openRuns()) if (other !== run) this.disk.write(`runs/${other}/ended`, '');
+    this.settleOlder(run);
     this.note(values, world, 'intent', `${from} ${to}`);
     this.disk.flush();
     if (Number(seconds) > 0) this.arm(values, world);
@@ -223,6 +225,10 @@ export class HostVerbs extends HostFiles {
     this.note(values, world, 'switched', `${from} ${to}`);
     this.disk.flush();
     return ['switched'];
+  }
+
+  private settleOlder(run: string): void {
+    for (const other of this.openRuns()) if (other !== run) this.disk.write(`runs/${other}/ended`, '');
   }
 
   private arm({run = '', from = '', to = '', seconds}: Values, world: HostWorld): void {

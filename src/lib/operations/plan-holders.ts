@@ -10,6 +10,7 @@ import type {Store} from '../snapshot/store.js';
 import type {Balancer} from '../traffic/balancer.js';
 import {hostsOfApp} from './plan-rollout.js';
 import {type FleetReport, readFleet} from './read-fleet.js';
+import {findPlanned, type ReviewedPlan} from './reviewed-plan.js';
 import {takesOut} from './worker-role.js';
 import type {World} from './world.js';
 
@@ -24,8 +25,8 @@ async function listHolders(options: {
   readonly store: Store;
   /** Whether hosts are out of rotation while they move. */
   readonly drains: boolean;
-  /** Every host of the app that answered. */
-  readonly states: ReadonlyMap<string, HostState>;
+  /** Every host of the app that answered, or of which something is known. */
+  readonly states: ReadonlyMap<string, Pick<HostState, 'live'>>;
   /** Host -> the release it will serve, for those that change. */
   readonly planned: ReadonlyMap<string, string>;
 }): Promise<ReadonlyMap<Holders, readonly string[]>> {
@@ -110,16 +111,19 @@ export async function planParts(
     readonly balancer: Balancer;
     readonly fleet: FleetReport;
     readonly planned: readonly PlannedHost[];
+    /** A host that is silent counts as what it was then. */
+    readonly reviewed?: ReviewedPlan | undefined;
   },
 ): Promise<{readonly holders?: readonly Holders[]; readonly hosts: readonly PlannedHost[]}> {
-  const {app, store, assignment, balancer, fleet, planned} = options;
+  const {app, store, assignment, balancer, fleet, planned, reviewed} = options;
   const members = hostsOfApp(world.inventory, app);
   const others = await readFleet(
     world,
     app,
     members.filter((host) => !fleet.states.has(host.name) && !fleet.problems.has(host.name)),
   );
-  const states = new Map([...fleet.states, ...others.states]);
+  const silent = [...fleet.problems.keys()].map((name) => [name, {live: findPlanned(reviewed, name)?.from}] as const);
+  const states = new Map<string, Pick<HostState, 'live'>>([...silent, ...fleet.states, ...others.states]);
   const holders = await listHolders({
     assignment,
     store,

@@ -17,6 +17,7 @@ import {parsePlan, renderPlan, type StoredPlan} from './plan-text.js';
 import {stageEverywhere} from './push-app.js';
 import {type FleetReport, readFleet} from './read-fleet.js';
 import {refusePinned} from './refuse-pinned.js';
+import {hasUndone, resumeBack} from './resume-back.js';
 import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {stageRelease} from './stage-release.js';
@@ -70,6 +71,11 @@ export async function resumeRun(world: World, options: ResumeOptions): Promise<R
   const balancer = options.openBalancer(app);
   await refuseBalancer(world, balancer, hostsOfApp(world.inventory, app));
   const hosts = plan.hosts.map((planned) => expectHost(world, planned.name));
+  if (hasUndone(plan, fleet.states)) {
+    const approve = (made: RolloutPlan, seen: FleetReport): Promise<boolean> => options.approve(made, app, seen);
+    const {openStore, waitLeaseMs = 0} = options;
+    return resumeBack(world, {app, plan, states: fleet.states, hosts, startedMs, openStore, balancer, waitLeaseMs, approve});
+  }
   const rotation = await balancer.read(hosts, world.signal);
   const rest = allowPins(planRest(plan, fleet.states, rotation, options.once), options.allowPinned);
   await tellUnsafe(world, options.allowPinned === undefined ? [] : ['allow-pinned']);

@@ -1,4 +1,5 @@
 import {DroverError} from '../errors/drover-error.js';
+import type {HostState} from '../host/host-state.js';
 import type {App} from '../inventory/app.js';
 import type {PlannedHost, RolloutPlan} from '../rollout/plan.js';
 import {blankPlan, describeInventory, describeSettings, readHostKeys} from './make-plan-file.js';
@@ -54,9 +55,9 @@ function isSame(one: unknown, other: unknown): boolean {
  */
 export async function refuseStale(world: World, app: App, {file}: ReviewedPlan, fleet: FleetReport): Promise<void> {
   const {rollout, expected, nonce} = file;
-  for (const {plans} of fleet.states.values()) {
-    const taken = plans.find((plan) => plan.nonce === nonce && plan.againFrom === undefined);
-    if (taken === undefined) continue;
+  for (const state of fleet.states.values()) {
+    const taken = state.plans.find((plan) => plan.nonce === nonce && plan.againFrom === undefined);
+    if (taken === undefined || isIdle(state, taken.run)) continue;
     const open = [...fleet.states.values()].some(({openRuns}) => openRuns.includes(taken.run));
     throw new DroverError({
       code: 'refused',
@@ -74,7 +75,8 @@ export async function refuseStale(world: World, app: App, {file}: ReviewedPlan, 
       misfits.push(`${name} unreachable`);
       continue;
     }
-    const epoch = state.plans.find((plan) => plan.nonce === nonce)?.againFrom ?? expected[name]?.epoch;
+    const taken = state.plans.find((plan) => plan.nonce === nonce);
+    const epoch = taken !== undefined && isIdle(state, taken.run) ? state.epoch : (taken?.againFrom ?? expected[name]?.epoch);
     const keys = await readHostKeys(world, host);
     const known = expected[name]?.keys ?? [];
     if (state.live !== from) misfits.push(`${name} is on ${shorten(state.live)} (expected ${shorten(from)})`);
@@ -91,6 +93,13 @@ export async function refuseStale(world: World, app: App, {file}: ReviewedPlan, 
     message: `the plan of ${app.name} is stale on ${misfits.length} of ${rollout.hosts.length} hosts: ${shown.join(', ')}${rest === 0 ? '' : `, and ${rest} more`}`,
     fix: 'make a new plan',
   });
+}
+
+/** As the host itself judges: the run leased it last, could not give the plan back, and never began to change anything there. */
+function isIdle({journal, epoch, tasks}: HostState, run: string): boolean {
+  const own = journal.filter((line) => line.run === run);
+  const last = own.findLast(({event}) => event === 'leased' || event === 'lease-ended');
+  return last?.epoch === String(epoch) && own.every(({event}) => event !== 'intent') && tasks.every((task) => task.run !== run);
 }
 
 function shorten(id: string | undefined): string {

@@ -24,7 +24,7 @@ import type {RunEnd} from './run-end.js';
 import {announcePlan, runRollout} from './run-rollout.js';
 import {hasParts} from './snapshot-back.js';
 import {tellUnsafe} from './tell-unsafe.js';
-import {findRecorded, isHalfWay} from './unfinished-rollout.js';
+import {findRecorded, findRecordedSnapshot, isHalfWay} from './unfinished-rollout.js';
 import type {World} from './world.js';
 
 export interface RollbackOptions {
@@ -32,7 +32,7 @@ export interface RollbackOptions {
   /** A release, or the start of its id; undefined: what each host's own journal calls good before the live one. */
   readonly to: string | undefined;
   /** Asked for when `to` names a release, or hosts hold parts: a rollback to what was good needs no store. */
-  readonly openStore: () => Store;
+  readonly openStore: () => Store | Promise<Store>;
   /** The embargo of a release named by `to` does not hold, for the run's reason. */
   readonly ignoreEmbargo: boolean;
   /** A release that served before a contract may come back, for the run's reason. */
@@ -46,6 +46,8 @@ export interface RollbackOptions {
   /** The run whose leases end once the plan is approved, alive as it may be: it is what goes wrong. */
   readonly takeover?: string;
   readonly reviewed?: ReviewedPlan;
+  /** The plan of a rollback that did not end, which leads hosts where this one is to. */
+  readonly continues?: RolloutPlan;
   readonly approve: (plan: RolloutPlan, fleet: FleetReport) => Promise<boolean>;
 }
 
@@ -54,7 +56,7 @@ export interface RollbackOptions {
  * there. Rolling back twice changes nothing. A host that has no such release, or a damaged one, refuses the run before it begins.
  */
 export async function rollbackApp(world: World, options: RollbackOptions): Promise<RunEnd> {
-  const {app, hosts, unsafe = [], reviewed} = options;
+  const {app, hosts, unsafe = []} = options;
   const startedMs = world.now();
   await world.emit({
     kind: 'run-started',
@@ -65,6 +67,12 @@ export async function rollbackApp(world: World, options: RollbackOptions): Promi
     ...(world.reason === '' ? {} : {reason: world.reason}),
   });
   await tellUnsafe(world, unsafe);
+  return carryBack(world, options, startedMs);
+}
+
+/** A rollback, once its beginning was told. */
+export async function carryBack(world: World, options: RollbackOptions, startedMs: number): Promise<RunEnd> {
+  const {app, reviewed} = options;
   if (reviewed !== undefined) refuseForeign(world, app, reviewed);
   const wait = new LeaseWait(world, options.waitLeaseMs ?? 0);
   let approved: string | undefined;
@@ -91,7 +99,7 @@ async function rollbackOnce(
   options: RollbackOptions,
   {startedMs, wait, approved}: {readonly startedMs: number; readonly wait: LeaseWait; readonly approved: string | undefined},
 ): Promise<Attempt> {
-  const {app, to, hosts, balancer, approve, unsafe = [], reviewed} = options;
+  const {app, to, hosts, balancer, approve, unsafe = [], reviewed, continues} = options;
   const takeover = approved === undefined ? options.takeover : undefined;
   const {fleet} = await wait.free(
     async () => ({fleet: await readFleet(world, app, hosts)}),
@@ -104,19 +112,22 @@ async function rollbackOnce(
     const [problem, ...others] = fleet.problems.values();
     if (problem !== undefined) throw new DroverError(problem, ...others);
   }
-  const snapshot = hasParts(fleet.states) ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to) : undefined;
-  const isPlain = to === undefined && reviewed === undefined && snapshot === undefined;
-  const recorded = isPlain ? await findRecorded(world, app, fleet) : undefined;
-  const releaseOf = ({name}: Host): string | undefined => findPlanned(reviewed, name)?.to ?? to ?? recorded?.get(name)?.release;
+  const recorded = to === undefined ? await findRecorded(world, app, fleet) : undefined;
+  const isShared = hasParts(fleet.states);
+  const back = recorded === undefined || !isShared ? undefined : findRecordedSnapshot(fleet.states, recorded);
+  const snapshot = isShared ? chooseBack(fleet.states, reviewed?.file.rollout.snapshot ?? to ?? continues?.snapshot ?? back) : undefined;
+  const goalOf = (host: string): string | undefined => continues?.hosts.find(({name}) => name === host)?.to;
+  const releaseOf = ({name}: Host): string | undefined =>
+    findPlanned(reviewed, name)?.to ?? to ?? goalOf(name) ?? recorded?.get(name)?.release;
   const targets = findTargets(hosts, fleet.states, {snapshot, releaseOf});
   const [refused, ...others] = targets.flatMap(({target}) => (target.kind === 'refused' ? [target.problem] : []));
   if (refused !== undefined) throw new DroverError(refused, ...others);
   const moving = targets.flatMap(({host, target}) =>
     target.kind === 'release' ? [{host, to: target.id, from: fleet.states.get(host.name)?.live}] : [],
   );
-  if (to !== undefined || (reviewed !== undefined && isNamed(fleet.states, targets, snapshot))) {
+  if (to !== undefined || (reviewed !== undefined && isNamed(fleet.states, targets, {snapshot, back, recorded}))) {
     const snapshots = snapshot === undefined ? moving.map((each) => each.to) : [snapshot];
-    await refuseEmbargo(world, {app, store: options.openStore(), snapshots, whenMs: startedMs, ignored: options.ignoreEmbargo});
+    await refuseEmbargo(world, {app, store: await options.openStore(), snapshots, whenMs: startedMs, ignored: options.ignoreEmbargo});
   }
   await refusePinned(world, {
     ...{app, fleet, releases: new Map(moving.map(({host, to: id}) => [host.name, id])), snapshot, allowed: unsafe.includes('allow-pinned')},
@@ -154,7 +165,9 @@ async function rollbackOnce(
   });
   const assignment = snapshot === undefined ? undefined : assignApp(world.inventory, app);
   const shared =
-    assignment === undefined ? undefined : await planParts(world, {app, store: options.openStore(), assignment, balancer, fleet, planned});
+    assignment === undefined
+      ? undefined
+      : await planParts(world, {app, store: await options.openStore(), assignment, balancer, fleet, planned, reviewed});
   const bare = planRollout(world, {
     command: 'rollback',
     app,

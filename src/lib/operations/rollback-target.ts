@@ -42,13 +42,29 @@ export function findTargets(
   });
 }
 
-/** Whether somebody named where to go: the hosts' own journals lead elsewhere. */
-export function isNamed(states: ReadonlyMap<string, HostState>, targets: readonly HostTarget[], snapshot: string | undefined): boolean {
-  if (snapshot !== undefined) return snapshot !== chooseSnapshotBack(states);
+/**
+ * Whether somebody named where to go: neither what a dead run recorded nor the hosts' own journals lead there. `back`: the snapshot that was recorded, where
+ * content is shared out.
+ */
+export function isNamed(
+  states: ReadonlyMap<string, HostState>,
+  targets: readonly HostTarget[],
+  {
+    snapshot,
+    back,
+    recorded,
+  }: {
+    readonly snapshot: string | undefined;
+    readonly back: string | undefined;
+    readonly recorded: ReadonlyMap<string, {readonly release: string}> | undefined;
+  },
+): boolean {
+  if (snapshot !== undefined) return snapshot !== (back ?? chooseSnapshotBack(states));
   return targets.some(({host, target}) => {
     const state = states.get(host.name);
     const own = state === undefined ? undefined : rollbackTarget(state);
-    return target.kind === 'release' && (own?.kind !== 'release' || own.id !== target.id);
+    const release = recorded?.get(host.name)?.release ?? (own?.kind === 'release' ? own.id : undefined);
+    return target.kind === 'release' && release !== target.id;
   });
 }
 

@@ -4,6 +4,7 @@ import type {App} from '../inventory/app.js';
 import type {Host} from '../inventory/host.js';
 import type {Rotation} from '../traffic/balancer.js';
 import {hasConverged} from './deploy-app.js';
+import {snapshotsOf} from './name-snapshots.js';
 import {useHost} from './on-host.js';
 import {parsePlan, type StoredPlan} from './plan-text.js';
 import type {FleetReport} from './read-fleet.js';
@@ -70,6 +71,24 @@ function findUnreached(name: string, state: HostState, plans: readonly (StoredPl
   if (newest === undefined || from === undefined || state.live !== from || !provenReleases(state).includes(from)) return undefined;
   const isLater = state.journal.some(({run, event}) => run >= newest.run && moves.has(event));
   return isLater ? undefined : {run: newest.run, release: from};
+}
+
+/**
+ * The snapshot that hosts with parts go back to after a rollout that did not end: the newest that what was recorded of each host is a part of, and what the
+ * others serve. Undefined where nothing was recorded, or hosts do not agree: their journals decide.
+ */
+export function findRecordedSnapshot(
+  states: ReadonlyMap<string, HostState>,
+  recorded: ReadonlyMap<string, RecordedRelease>,
+): string | undefined {
+  if (recorded.size === 0) return undefined;
+  const held = [...states].flatMap(([name, state]) => {
+    const release = recorded.get(name)?.release ?? state.live;
+    return release === undefined ? [] : [snapshotsOf(state, release)];
+  });
+  const [first = [], ...others] = held;
+  const isShared = (snapshot: string): boolean => others.every((each) => each.some((other) => other.snapshot === snapshot));
+  return first.findLast(({snapshot}) => isShared(snapshot))?.snapshot;
 }
 
 /** Whether a host that serves its release already was left half way: out of rotation, or not confirmed. It goes through all steps once more. */

@@ -10,13 +10,20 @@ refuse() {
   rmdir "$state/runs/$run" 2>/dev/null
   fail "$@"
 }
+# is_idle RUN: it leased this host last, and never began to change anything here.
+is_idle() {
+  [ ! -e "$state/runs/$1/once-before/started" ] || return 1
+  idle=$(awk -v run="$1" '$3 == run && $4 ~ /^(leased|lease-ended)$/ {last = $2} $3 == run && $4 == "intent" {moved = 1} END {print moved ? "" : last}' "$state/journal")
+  [ "$idle" = "$current_epoch" ]
+}
 # take_up_plan: a reviewed plan (its nonce is `token`) is taken up once, by a host that nobody leased since it was made. A run that gave it back
-# without a change has left the epoch from which it may be taken up again.
+# without a change has left the epoch from which it may be taken up again; one that could not say so any more, and did nothing, stands in nobody's way.
 take_up_plan() {
   mkdir -p "$state/plans" || fail 18 "cannot create $state/plans"
   by='' at='' again=-
   [ ! -f "$state/plans/$token" ] || IFS=' ' read -r by at again line <"$state/plans/$token"
   [ "$by" != "$run" ] || [ "$again" != - ] || return 0
+  [ -z "$by" ] || [ "$again" != - ] || ! is_idle "$by" || again=$current_epoch
   [ -z "$by" ] || [ "$again" != - ] || refuse 26 "the plan was applied at $at by $line (run $by)"
   [ "$again" = - ] || expect=$again
   [ "$current_epoch" = "$expect" ] || refuse 27 "leased since the plan was made: epoch $current_epoch, not $expect"

@@ -5,6 +5,13 @@
 open_run
 restart=''
 [ -n "$instant" ] || restart=$(cat)
+# settle_older: a rollout that moves this host, or goes through its steps once more, settles what older ones left open here; a push stays resumable.
+settle_older() {
+  for other in "$state"/runs/*; do
+    [ -f "$other/plan" ] && [ ! -f "$other/ended" ] && [ "${other##*/}" != "$run" ] || continue
+    grep -q '"command":"push"' "$other/plan" || true >"$other/ended" || fail 18 "cannot write below $state/runs"
+  done
+}
 enter
 check_readiness
 if [ "$live" = "$to" ]; then
@@ -13,6 +20,7 @@ if [ "$live" = "$to" ]; then
   [ -z "$at" ] || printf 'at %s\n' "$at"
   if [ -z "$(last_detail intent)" ]; then
     # Somebody else brought it here: this run has nothing to take back.
+    settle_older
     record intent "$to $to"
   elif [ -z "$decision" ] && [ -s "$state/runs/$run/armed" ]; then
     IFS= read -r line <"$state/runs/$run/armed"
@@ -35,11 +43,7 @@ if [ -n "$instant" ]; then
   seconds=$((${seconds:-0} + 3))
 fi
 lay_in
-# A rollout that moves this host settles what older ones left open here; a push stays resumable.
-for other in "$state"/runs/*; do
-  [ -f "$other/plan" ] && [ ! -f "$other/ended" ] && [ "${other##*/}" != "$run" ] || continue
-  grep -q '"command":"push"' "$other/plan" || true >"$other/ended" || fail 18 "cannot write below $state/runs"
-done
+settle_older
 record intent "$from $to"
 flush
 [ "${seconds:-0}" -eq 0 ] || arm_dead_man
