@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import type {Answer} from '../lib/cli/answer.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductPrune} from '../lib/cli/conduct-prune.js';
-import {boundedInteger, fanOutFlags, projectFlags} from '../lib/cli/shared-flags.js';
+import {boundedInteger, fanOutFlags, projectFlags, recordFlags} from '../lib/cli/shared-flags.js';
 
 export default class Prune extends BaseCommand {
   static override summary = 'Remove old snapshots from the store, but none that a host may need';
@@ -25,6 +25,7 @@ Exit status: 0 pruned; 4 a host could not be asked, or somebody is saving; 9 a m
   static override flags = {
     ...projectFlags,
     ...fanOutFlags,
+    ...recordFlags,
     keep: boundedInteger({description: 'the newest of each app that stay', default: 10, min: 1, max: 1_000_000}),
     'keep-days': boundedInteger({description: 'what is younger stays', min: 1, max: 36_500}),
     'keep-label': Flags.string({

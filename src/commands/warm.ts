@@ -3,7 +3,7 @@ import type {Answer} from '../lib/cli/answer.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {chooseApp, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
-import {fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
+import {fanOutFlags, projectFlags, recordFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {warmFlags, warmOverrides} from '../lib/cli/warm-flags.js';
 import {warmApp} from '../lib/operations/warm-release.js';
 
@@ -21,7 +21,7 @@ Exit status: 0 warm; 6 none could be reached; 8 some are not warm by the deadlin
     'drover warm content --all --until "hit >= 98%" --deadline 2m',
   ];
   static override args = {app: Args.string({description: 'the app; may be left out when the project has one'})};
-  static override flags = {...projectFlags, ...selectionFlags, ...fanOutFlags, ...warmFlags};
+  static override flags = {...projectFlags, ...selectionFlags, ...fanOutFlags, ...recordFlags, ...warmFlags};
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Warm);

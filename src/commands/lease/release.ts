@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import type {Answer} from '../../lib/cli/answer.js';
 import {BaseCommand} from '../../lib/cli/base-command.js';
 import {conductLeaseRelease} from '../../lib/cli/conduct-lease.js';
-import {fanOutFlags, projectFlags} from '../../lib/cli/shared-flags.js';
+import {fanOutFlags, projectFlags, recordFlags} from '../../lib/cli/shared-flags.js';
 
 export default class LeaseRelease extends BaseCommand {
   static override summary = 'End the leases of one run, on all hosts that it has';
@@ -19,6 +19,7 @@ Exit status: 0 ended; 4 no host is leased; 5 it is another lease, or its owner i
   static override flags = {
     ...projectFlags,
     ...fanOutFlags,
+    ...recordFlags,
     id: Flags.string({description: 'the run, as drover lease shows it', helpValue: 'RUN', required: true}),
     takeover: Flags.boolean({description: 'also when the owner is alive; wants --reason', helpGroup: 'EMERGENCY'}),
   };

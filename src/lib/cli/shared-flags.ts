@@ -60,6 +60,10 @@ export const fanOutFlags = {
   events: Flags.string({description: 'write every event as NDJSON to this file, or - for standard output', helpGroup: 'RUN'}),
   quiet: Flags.boolean({char: 'q', description: 'no progress on standard error', helpGroup: 'RUN'}),
   reason: Flags.string({description: 'why, for the lease and the record', default: '', helpGroup: 'RUN'}),
+};
+
+/** Of commands that leave a record, and so compare the inventory with the last one. */
+export const recordFlags = {
   'inventory-changed': Flags.boolean({
     description: 'the inventory may have lost more than half of its hosts since the last run',
     helpGroup: 'PROJECT',
