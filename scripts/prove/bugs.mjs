@@ -242,6 +242,41 @@ const ofHosts = [
     replace: '[...silent].filter(([name]) => without.has(name))',
     by: {campaign: 'fail-each', sizes: [1], kinds: ['host-away']},
   },
+  {
+    name: 'a channel is opened under another run',
+    file: 'src/lib/operations/channel-peers.ts',
+    find: 'lease !== undefined && lease.run === pausedBy && lease.leftSeconds > 0;',
+    replace: 'false;',
+    by: {tests: 'test/operations/shared-channel.test.ts', names: 'stays paused until the last of two runs'},
+  },
+  {
+    name: 'a dead host keeps the channel of all others closed',
+    file: 'src/lib/operations/carry-out.ts',
+    find: 'await freeWorker(crew, effect.host);',
+    replace: 'void freeWorker;',
+    by: {tests: 'test/operations/shared-channel.test.ts', names: 'when a host dies in the middle'},
+  },
+  {
+    name: 'a lost lease keeps a channel closed',
+    file: 'src/lib/operations/carry-out.ts',
+    find: 'forfeitWorker(crew, host);',
+    replace: '',
+    by: {tests: 'test/operations/shared-channel.test.ts', names: 'once a heartbeat has said so'},
+  },
+  {
+    name: 'a reviewed plan is taken up again where it has moved the host',
+    file: 'src/lib/host/verbs/lease.sh',
+    find: 'END {print moved ? "" : last}',
+    replace: 'END {print last}',
+    by: {tests: 'test/host/verb-reviewed-plan.test.ts', names: 'is not used up by a run that died'},
+  },
+  {
+    name: 'a host that goes through its steps once more settles no dead run',
+    file: 'src/lib/host/verbs/switch.sh',
+    find: '    settle_older\n    record intent',
+    replace: '    record intent',
+    by: {tests: 'test/operations/unfinished-rollout.test.ts', names: 'died right after a switch'},
+  },
 ];
 
 export const bugs = [...ofRuns, ...ofHosts, ...ofVerbs];

@@ -6,7 +6,7 @@ import {contractFlags} from '../lib/cli/contract-flags.js';
 import {embargoFlags} from '../lib/cli/embargo-flags.js';
 import {pinFlags} from '../lib/cli/pin-flags.js';
 import {planFileFlags} from '../lib/cli/plan-file-flags.js';
-import {approvalFlags, fanOutFlags, projectFlags, selectionFlags, waitFlags, recordFlags} from '../lib/cli/shared-flags.js';
+import {approvalFlags, fanOutFlags, projectFlags, recordFlags, selectionFlags, waitFlags} from '../lib/cli/shared-flags.js';
 import {skipFlags} from '../lib/cli/skip-flags.js';
 import {timeFlags} from '../lib/cli/time-flags.js';
 import {transferFlags} from '../lib/cli/transfer-flags.js';
@@ -43,7 +43,8 @@ attention; 130 interrupted, resumable.`;
   static override flags = {
     ...projectFlags,
     ...selectionFlags,
-    ...fanOutFlags, ...recordFlags,
+    ...fanOutFlags,
+    ...recordFlags,
     ...transferFlags,
     ...approvalFlags,
     ...skipFlags,

@@ -24,7 +24,8 @@ Exit status: 0 pruned; 4 a host could not be asked, or somebody is saving; 9 a m
   static override args = {app: Args.string({description: 'only this app'})};
   static override flags = {
     ...projectFlags,
-    ...fanOutFlags, ...recordFlags,
+    ...fanOutFlags,
+    ...recordFlags,
     keep: boundedInteger({description: 'the newest of each app that stay', default: 10, min: 1, max: 1_000_000}),
     'keep-days': boundedInteger({description: 'what is younger stays', min: 1, max: 36_500}),
     'keep-label': Flags.string({

@@ -4,7 +4,7 @@ import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {chooseAppAndSnapshot, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
-import {dryRunFlags, fanOutFlags, projectFlags, selectionFlags, recordFlags} from '../lib/cli/shared-flags.js';
+import {dryRunFlags, fanOutFlags, projectFlags, recordFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {adjustApp, transferFlags} from '../lib/cli/transfer-flags.js';
 import {sendVia, viaFlag} from '../lib/cli/via-flag.js';
 import {pushApp} from '../lib/operations/push-app.js';
@@ -28,7 +28,15 @@ Exit status: 0 all hosts have it; 6 none could be reached; 8 some failed; 130 in
     app: Args.string({description: 'the app; may be left out when the project has one'}),
     snapshot: Args.string({description: 'id, start of an id, or latest', default: undefined}),
   };
-  static override flags = {...projectFlags, ...selectionFlags, ...fanOutFlags, ...recordFlags, ...transferFlags, ...dryRunFlags, via: viaFlag};
+  static override flags = {
+    ...projectFlags,
+    ...selectionFlags,
+    ...fanOutFlags,
+    ...recordFlags,
+    ...transferFlags,
+    ...dryRunFlags,
+    via: viaFlag,
+  };
 
   protected async execute(): Promise<Answer> {
     const {args, flags} = await this.parse(Push);

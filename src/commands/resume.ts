@@ -6,7 +6,7 @@ import {conductRun} from '../lib/cli/conduct-run.js';
 import {loadBoth} from '../lib/cli/load-project.js';
 import {openStore} from '../lib/cli/open-store.js';
 import {pinFlags, readPinFlag} from '../lib/cli/pin-flags.js';
-import {approvalFlags, fanOutFlags, projectFlags, waitFlags, recordFlags} from '../lib/cli/shared-flags.js';
+import {approvalFlags, fanOutFlags, projectFlags, recordFlags, waitFlags} from '../lib/cli/shared-flags.js';
 import {adjustProject, transferFlags} from '../lib/cli/transfer-flags.js';
 import {openAppBalancer} from '../lib/operations/app-balancer.js';
 import type {OnceDecisions} from '../lib/operations/once-rest.js';
@@ -23,7 +23,8 @@ Exit status: as of the run that is continued; 4 there is nothing to resume.`;
   static override args = {run: Args.string({description: 'the run, as printed when it ended and by drover status'})};
   static override flags = {
     ...projectFlags,
-    ...fanOutFlags, ...recordFlags,
+    ...fanOutFlags,
+    ...recordFlags,
     ...transferFlags,
     ...approvalFlags,
     ...pinFlags,

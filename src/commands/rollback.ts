@@ -6,7 +6,7 @@ import {contractFlags} from '../lib/cli/contract-flags.js';
 import {embargoFlags} from '../lib/cli/embargo-flags.js';
 import {pinFlags} from '../lib/cli/pin-flags.js';
 import {planFileFlags} from '../lib/cli/plan-file-flags.js';
-import {approvalFlags, fanOutFlags, projectFlags, selectionFlags, waitFlags, recordFlags} from '../lib/cli/shared-flags.js';
+import {approvalFlags, fanOutFlags, projectFlags, recordFlags, selectionFlags, waitFlags} from '../lib/cli/shared-flags.js';
 
 export default class Rollback extends BaseCommand {
   static override summary = "Take hosts back to what each one's own journal calls last healthy";
@@ -25,7 +25,8 @@ Exit status: 0 done; 4 a host has no earlier healthy release; 8 needs attention;
   static override flags = {
     ...projectFlags,
     ...selectionFlags,
-    ...fanOutFlags, ...recordFlags,
+    ...fanOutFlags,
+    ...recordFlags,
     ...approvalFlags,
     ...embargoFlags,
     ...contractFlags,

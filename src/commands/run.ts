@@ -2,7 +2,7 @@ import {Flags} from '@oclif/core';
 import type {Answer} from '../lib/cli/answer.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductCommand} from '../lib/cli/conduct-command.js';
-import {boundedInteger, dryRunFlags, duration, fanOutFlags, projectFlags, selectionFlags, recordFlags} from '../lib/cli/shared-flags.js';
+import {boundedInteger, dryRunFlags, duration, fanOutFlags, projectFlags, recordFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 
 export default class Run extends BaseCommand {
   static override summary = 'Run one shell command on hosts; identical output is folded';
@@ -25,7 +25,8 @@ Exit status: 0 the command succeeded everywhere; 3 it did, but --out-dir could n
   static override flags = {
     ...projectFlags,
     ...selectionFlags,
-    ...fanOutFlags, ...recordFlags,
+    ...fanOutFlags,
+    ...recordFlags,
     ...dryRunFlags,
     timeout: duration({description: 'deadline of the command on each host', default: 60_000, helpValue: '60s', helpGroup: 'RUN'}),
     'max-output': boundedInteger({

@@ -3,7 +3,7 @@ import type {Answer} from '../lib/cli/answer.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductRun} from '../lib/cli/conduct-run.js';
 import {chooseApp, chooseHosts, loadBoth} from '../lib/cli/load-project.js';
-import {fanOutFlags, projectFlags, selectionFlags, recordFlags} from '../lib/cli/shared-flags.js';
+import {fanOutFlags, projectFlags, recordFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 import {warmFlags, warmOverrides} from '../lib/cli/warm-flags.js';
 import {warmApp} from '../lib/operations/warm-release.js';
 

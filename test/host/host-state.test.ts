@@ -35,6 +35,8 @@ describe('parseHostState', () => {
         'pin torn',
         'plan c0ffee run-1 2026-11-21T00:00:00Z 3 ana b',
         'plan torn',
+        'paused run-2',
+        'pause-leaving yes',
         'open-run run-2',
         'decision run-1 confirmed',
         'decision run-2 reverted',
@@ -59,6 +61,8 @@ describe('parseHostState', () => {
       pins: [{release: a, snapshot: undefined, run: 'run-1', at: '2026-11-21T00:00:00Z', owner: 'ana b', why: 'why not'}],
       plans: [{nonce: 'c0ffee', run: 'run-1', at: '2026-11-21T00:00:00Z', owner: 'ana b', againFrom: 3}],
       lease: {run: 'run-2', owner: 'ana b', reason: ' why not ', leftSeconds: 42, epoch: 0, since: '', silentSeconds: undefined},
+      pausedBy: 'run-2',
+      isPauseEnding: true,
       openRuns: ['run-2'],
       decisions: new Map([
         ['run-1', 'confirmed'],

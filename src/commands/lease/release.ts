@@ -18,7 +18,8 @@ Exit status: 0 ended; 4 no host is leased; 5 it is another lease, or its owner i
   static override args = {app: Args.string({description: 'only this app'})};
   static override flags = {
     ...projectFlags,
-    ...fanOutFlags, ...recordFlags,
+    ...fanOutFlags,
+    ...recordFlags,
     id: Flags.string({description: 'the run, as drover lease shows it', helpValue: 'RUN', required: true}),
     takeover: Flags.boolean({description: 'also when the owner is alive; wants --reason', helpGroup: 'EMERGENCY'}),
   };

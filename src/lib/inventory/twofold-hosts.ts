@@ -12,7 +12,9 @@ import {throwProblems} from './source.js';
  * with the place of each such ending in `file`, the project's.
  */
 export async function refuseTwofold(project: Project, inventory: Inventory, file: string, signal: AbortSignal): Promise<void> {
-  const found = [...project.apps.values()].flatMap((app) => findTwofold(app, membersOf(inventory, app)).map((twofold) => ({app, ...twofold})));
+  const found = [...project.apps.values()].flatMap((app) =>
+    findTwofold(app, membersOf(inventory, app)).map((twofold) => ({app, ...twofold})),
+  );
   if (found.length === 0) return;
   const source = await readProjectSource(file, {signal});
   throwProblems(

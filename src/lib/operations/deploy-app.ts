@@ -140,7 +140,8 @@ async function deployOnce(
     const moves = planned.map(({name, to}) => ({host: name, to}));
     refusePastContract(fleet.states, await readOthers(world, app, hosts), moves);
   }
-  const shared = cut === undefined ? undefined : await planParts(world, {app, store, assignment: cut.assignment, balancer, fleet, planned, reviewed});
+  const shared =
+    cut === undefined ? undefined : await planParts(world, {app, store, assignment: cut.assignment, balancer, fleet, planned, reviewed});
   const untimed = planRollout(world, {command: 'deploy', app, skip, hosts: planned, ...shared, ...(cut === undefined ? {} : {snapshot})});
   const timed = at === undefined ? untimed : timePlan(untimed, app, at, countSilos(hostsOfApp(world.inventory, app)));
   const careless: RolloutPlan = unsafe.length === 0 ? timed : {...timed, unsafe};

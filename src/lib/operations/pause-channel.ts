@@ -1,4 +1,5 @@
 import {DroverError} from '../errors/drover-error.js';
+import {VerbError} from '../host/verb-call.js';
 import type {Intake} from '../inventory/app.js';
 import {drainEverywhere} from '../traffic/everywhere.js';
 import {type ChannelPlace, findChannel, makePlace, nameMachine, namePlace, reachChannel} from '../traffic/nsq-channel.js';
@@ -57,7 +58,8 @@ export async function prepareChannel(crew: Crew, worker: Worker, intake: Channel
 
 /**
  * Opens the channel of a worker at every nsqd where nobody keeps it paused any more, each on its own: one that is silent keeps none of the others
- * closed, and is asked by other workers of the run, too. Gives where it may still be paused. Throws only what is a bug, or an abort.
+ * closed, and is asked by other workers of the run, too. Gives where it may still be paused. Throws `leased`, with nothing
+ * opened, when another run has the host of the worker.
  */
 export async function openChannel(crew: Crew, worker: Worker, intake: Channel): Promise<readonly ClosedPlace[]> {
   const {host} = worker;
@@ -66,6 +68,7 @@ export async function openChannel(crew: Crew, worker: Worker, intake: Channel): 
   if (!holds.letGo(host.name)) return [];
   // Who has said so waits for nobody who has not: of two runs that look at each other, one opens at least.
   const told = await attempt(world, () => useHost(world, host, crew.app, (on) => on.notePauseEnding(worker.fence)));
+  if ('error' in told && told.error instanceof VerbError && told.error.failure === 'fenced') throw told.error;
   const others = 'value' in told ? await findOtherRuns(crew, intake) : [];
   const reached = await attempt(world, () => useLink(world, host, (link) => reachChannel({link, intake, signal: world.signal}, origins)));
   const targets = 'value' in reached ? reached.value.map(({origin}) => origin) : [...new Set([...intake.nsqd, ...origins])].sort();

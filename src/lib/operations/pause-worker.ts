@@ -48,13 +48,16 @@ export async function resumeWorker(crew: Crew, worker: Worker): Promise<void> {
 export async function freeChannel(crew: Crew, worker: Worker): Promise<void> {
   const {host, work, fence} = worker;
   const {intake} = work;
-  if (intake.kind !== 'nsq' || !crew.paused.has(host.name) || (await isLeftClosed(crew, worker, intake))) return;
-  crew.paused.delete(host.name);
+  if (intake.kind !== 'nsq' || !crew.paused.has(host.name)) return;
   try {
+    if (await isLeftClosed(crew, worker, intake)) return;
+    crew.paused.delete(host.name);
     await useHost(crew.world, host, crew.app, (on) => on.clearPause(fence));
   } catch (error) {
     if (!(error instanceof DroverError)) throw error;
-    await crew.world.emit({kind: 'warning', host: host.name, message: `still notes that its worker is paused: ${describeError(error)}`});
+    if (error instanceof VerbError && error.failure === 'fenced') forfeitWorker(crew, host.name);
+    else
+      await crew.world.emit({kind: 'warning', host: host.name, message: `still notes that its worker is paused: ${describeError(error)}`});
   }
 }
 
@@ -108,7 +111,8 @@ export async function leavePaused(crew: Crew, worker: Worker): Promise<void> {
     await resumeWorker(crew, worker);
   } catch (error) {
     if (!(error instanceof DroverError)) throw error;
-    await warn(`its worker may still be paused, and has to be resumed by hand: ${describeError(error)}`);
+    if (error instanceof VerbError && error.failure === 'fenced') forfeitWorker(crew, host.name);
+    else await warn(`its worker may still be paused, and has to be resumed by hand: ${describeError(error)}`);
   }
 }
 

@@ -165,7 +165,9 @@ async function rollbackOnce(
   });
   const assignment = snapshot === undefined ? undefined : assignApp(world.inventory, app);
   const shared =
-    assignment === undefined ? undefined : await planParts(world, {app, store: await options.openStore(), assignment, balancer, fleet, planned, reviewed});
+    assignment === undefined
+      ? undefined
+      : await planParts(world, {app, store: await options.openStore(), assignment, balancer, fleet, planned, reviewed});
   const bare = planRollout(world, {
     command: 'rollback',
     app,

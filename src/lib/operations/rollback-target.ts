@@ -53,7 +53,11 @@ export function isNamed(
     snapshot,
     back,
     recorded,
-  }: {readonly snapshot: string | undefined; readonly back: string | undefined; readonly recorded: ReadonlyMap<string, {readonly release: string}> | undefined},
+  }: {
+    readonly snapshot: string | undefined;
+    readonly back: string | undefined;
+    readonly recorded: ReadonlyMap<string, {readonly release: string}> | undefined;
+  },
 ): boolean {
   if (snapshot !== undefined) return snapshot !== (back ?? chooseSnapshotBack(states));
   return targets.some(({host, target}) => {
