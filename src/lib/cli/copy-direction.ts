@@ -2,17 +2,17 @@ import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 
 /** Which way a copy goes. `hosts` is what stands before the colon; empty where flags say it. */
-export type CopyDirection =
-  | {readonly kind: 'to'; readonly hosts: string; readonly source: string; readonly target: string}
-  | {readonly kind: 'from'; readonly hosts: string; readonly source: string; readonly target: string};
+export interface CopyDirection {
+  readonly kind: 'to' | 'from';
+  readonly hosts: string;
+  readonly source: string;
+  readonly target: string;
+}
 
 /** `HOSTS:/path` or `:~/path`: the colon comes before every slash, so that `./a:/b` lies here. */
-const remote = /^([^/]*?):((?:~)?\/.*)$/s;
+const remote = /^([^/]*?):(~?\/.*)$/s;
 
-/**
- * Reads the two ends of a copy: one of them is on hosts. A target that ends with a slash is a folder there, into which the source goes under its own
- * name, `name`. Throws `usage`.
- */
+/** Reads the two ends of a copy: one of them is on hosts. A target there may end with a slash, for `completeTarget`. Throws `usage`. */
 export function readDirection(source: string, target: string): CopyDirection {
   const [from, to] = [remote.exec(source), remote.exec(target)];
   if (from !== null && to !== null) throw refuse('both ends are on hosts', 'copy from them first, then to the others');
@@ -34,7 +34,7 @@ export function readDirection(source: string, target: string): CopyDirection {
   return {kind: 'to', hosts: to[1] ?? '', source, target: place};
 }
 
-/** Where a source of this name comes to lie. */
+/** Where a source of this name comes to lie: with a slash at its end the target is a folder for it. */
 export function completeTarget(target: string, name: string): string {
   const whole = target.endsWith('/') ? `${target}${name}` : target;
   judgePath(whole);
