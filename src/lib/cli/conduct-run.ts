@@ -4,7 +4,7 @@ import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import {printable} from '../errors/printable.js';
 import {createEmitter} from '../events/emitter.js';
-import type {RunKind} from '../events/event.js';
+import type {RunKind, Sink} from '../events/event.js';
 import {type OpenedSinks, openSinks} from '../events/open-sinks.js';
 import {createRunId} from '../events/run-id.js';
 import type {LinkOpener} from '../host/link.js';
@@ -98,9 +98,8 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
   const model = createModelSink();
   if (recorded) await rememberSize(inventory, stateDir);
   const pending = (): readonly string[] => describePending(model.model, Date.now());
-  const interrupt = listenForInterrupt((...lines) => reporter.say(lines), pending);
-  const drawn = request.streamsLines === true && terminal.outColumns !== undefined ? 'plain' : terminal.mode;
-  const mode = flags.quiet || flags.events === '-' ? 'silent' : drawn;
+  const amongLines = request.streamsLines === true && terminal.outColumns !== undefined;
+  const mode = flags.quiet || flags.events === '-' ? 'silent' : amongLines ? 'plain' : terminal.mode;
   const columns = (): number => process.stderr.columns || 80;
   const reporter = new HeldSink(await openReporter({mode, stream: process.stderr, colour: terminal.errColour, columns, now: Date.now}));
   const ndjson =
@@ -110,12 +109,13 @@ export async function conductRun(request: RunRequest): Promise<Answer> {
           ndjson:
             flags.events === '-' ? ({kind: 'stream', stream: process.stdout} as const) : ({kind: 'file', file: flags.events} as const),
         };
+  const interrupt = listenForInterrupt((...lines) => reporter.say(lines), pending);
   const stopEnter = request.answersEnter === true && terminal.mayAsk ? listenForEnter(() => reporter.say(pending(), 'asked')) : undefined;
   const sinks = await openSinks({
     stateDir,
     run,
     receivers: project.events,
-    renderers: [model.sink, reporter],
+    renderers: [model.sink, amongLines ? leaveOutHosts(reporter) : reporter],
     recorded,
     random: Math.random,
     ...ndjson,
@@ -189,6 +189,14 @@ async function finish(
     await shareRun(world.project, {run: world.run, journal: sinks.journal?.file});
     interrupt.dispose();
   }
+}
+
+/** Among the lines of hosts, which say how each of them ended. */
+function leaveOutHosts(reporter: Sink): Sink {
+  return {
+    accept: (event) => (event.kind === 'step-ended' || event.kind === 'host-ended' ? undefined : reporter.accept(event)),
+    close: () => reporter.close(),
+  };
 }
 
 /** The page that shows the run; where it cannot be written, the record is the journal alone. */

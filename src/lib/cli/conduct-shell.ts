@@ -23,14 +23,15 @@ export async function conductShell(words: string, flags: ProjectFlags, env: Node
     const fix = `run a command instead: drover run --hosts ${quoteWord(host.name)} -- COMMAND`;
     throw new DroverError({code: 'usage', message: 'drover shell needs a terminal, for its input and its output', fix});
   }
-  // While ssh has the terminal, a Ctrl-C is the host's.
-  const ignore = (): void => undefined;
-  process.on('SIGINT', ignore);
+  // It ends the login; when ssh has the terminal, a Ctrl-C is the host's.
+  const login = new AbortController();
+  const giveUp = (): void => login.abort();
+  process.on('SIGINT', giveUp);
   try {
-    const status = await openShell(host, {env, runtimeDirectory: runtimeDirectory(env), signal: new AbortController().signal});
+    const status = await openShell(host, {env, runtimeDirectory: runtimeDirectory(env), signal: login.signal});
     return {text: '', json: {schemaVersion: 1, host: host.name, status}, exit: 0, passed: status};
   } finally {
-    process.off('SIGINT', ignore);
+    process.off('SIGINT', giveUp);
   }
 }
 

@@ -30,7 +30,7 @@ export function listenForEnter(ask: () => void): () => void {
 function isInForeground(unknown: boolean): boolean {
   try {
     const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'latin1')
-      .replace(/^.*\) /, '')
+      .replace(/^.*\) /s, '')
       .split(' ');
     return group === foreground;
   } catch {

@@ -1,5 +1,5 @@
 import type {DroverEvent} from '../events/event.js';
-import type {Reporter} from '../report/choose-reporter.js';
+import type {Reporter} from '../report/reporter.js';
 
 /** A reporter that can be told to wait: while a person is being asked, nothing may draw over the question. Events keep their order. */
 export class HeldSink implements Reporter {

@@ -1,5 +1,6 @@
 import {Flags} from '@oclif/core';
 import {DroverError} from '../errors/drover-error.js';
+import {parseByteSize} from '../inventory/byte-size.js';
 import {parseDuration} from '../inventory/duration.js';
 
 /** A whole number within bounds; the message names the flag and both bounds. */
@@ -14,6 +15,11 @@ export const boundedInteger = Flags.custom<number, {min: number; max: number}>({
 /** A length of time in milliseconds, written with its unit. */
 export const duration = Flags.custom<number>({
   parse: async (text, _context, {name}) => parseDuration(text, `--${name}`),
+});
+
+/** Bytes, written as `20M` or `1GiB`. */
+export const byteSize = Flags.custom<number>({
+  parse: async (text, _context, {name}) => parseByteSize(text, `--${name}`),
 });
 
 export const projectFlags = {

@@ -1,7 +1,19 @@
 import type {ErrorCode} from '../errors/codes.js';
 import type {PushRate} from '../inventory/app.js';
 
-export type RunKind = 'snapshot' | 'lease' | 'push' | 'warm' | 'deploy' | 'rollback' | 'resume' | 'health' | 'status' | 'run' | 'prune';
+export type RunKind =
+  | 'snapshot'
+  | 'lease'
+  | 'push'
+  | 'warm'
+  | 'deploy'
+  | 'rollback'
+  | 'resume'
+  | 'health'
+  | 'status'
+  | 'run'
+  | 'copy'
+  | 'prune';
 
 /** One thing done to one host, in the words of the runbook. */
 export type Step =
@@ -23,6 +35,7 @@ export type Step =
   | 'release'
   | 'prune'
   | 'once'
+  | 'copy'
   | 'command';
 
 /**

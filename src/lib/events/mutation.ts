@@ -13,9 +13,10 @@ const changingSteps: ReadonlySet<Step> = new Set<Step>([
   'release',
   'prune',
   'once',
+  'copy',
 ]);
 
-const startingSteps: ReadonlySet<Step> = new Set<Step>(['lease', 'stage', 'prepare', 'drain', 'switch', 'prune', 'once']);
+const startingSteps: ReadonlySet<Step> = new Set<Step>(['lease', 'stage', 'prepare', 'drain', 'switch', 'prune', 'once', 'copy']);
 
 /** Whether the record must be on disk before anybody acts upon it: it announces or concludes a change to a host, or a run. */
 export function mustBeDurable(happening: Happening): boolean {

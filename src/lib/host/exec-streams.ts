@@ -49,7 +49,13 @@ export async function runOnStreams(request: ExecRequest, command: RunningCommand
         if (over) return;
         timers.touch();
         kept.add(piece);
-        request.onOutput?.(name, piece);
+        const room = request.onOutput?.(name, piece);
+        if (!(room instanceof Promise)) return;
+        stream.pause();
+        void room.then(() => {
+          timers.touch();
+          stream.resume();
+        });
       });
       stream.on('error', () => finish({kind: 'lost', reason: `${name} broke`}));
     };

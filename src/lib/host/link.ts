@@ -25,8 +25,8 @@ export interface ExecRequest {
   /** At most this many bytes of each output stream are kept (head and tail); the rest is read and dropped. */
   readonly maxOutputBytes: number;
   readonly signal: AbortSignal;
-  /** Called with each piece of output as it lands. */
-  readonly onOutput?: (stream: 'stdout' | 'stderr', piece: Buffer) => void;
+  /** Called with each piece of output as it lands; a promise holds that stream back until it resolves, and never rejects. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', piece: Buffer) => unknown;
 }
 
 export interface ExecResult {

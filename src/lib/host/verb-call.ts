@@ -112,6 +112,7 @@ const grammar: Readonly<Record<string, RegExp>> = {
     expect: digits,
     wait: digits,
     port: digits,
+    mode: digits,
   },
 };
 

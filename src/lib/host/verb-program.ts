@@ -4,6 +4,8 @@ import {gzipSync} from 'node:zlib';
 export type VerbName =
   | 'clock'
   | 'confirm'
+  | 'copy-get'
+  | 'copy-put'
   | 'discard'
   | 'gc'
   | 'hook'
@@ -17,6 +19,7 @@ export type VerbName =
   | 'prepare'
   | 'read-plan'
   | 'read-state'
+  | 'read-target'
   | 'relay-end'
   | 'relay-pull'
   | 'relay-renew'
@@ -36,6 +39,8 @@ export type VerbName =
 const pieces: Partial<Record<VerbName, readonly string[]>> = {
   clock: ['timing'],
   confirm: ['pins'],
+  'copy-get': ['target'],
+  'copy-put': ['target', 'tree'],
   discard: ['tree'],
   gc: ['tree'],
   pin: ['pins'],
@@ -44,6 +49,7 @@ const pieces: Partial<Record<VerbName, readonly string[]>> = {
   pause: ['pause-keeper'],
   prepare: ['readiness'],
   'read-state': ['task'],
+  'read-target': ['target', 'tree'],
   'relay-end': ['relay'],
   'relay-pull': ['part', 'relay'],
   'relay-renew': ['relay'],

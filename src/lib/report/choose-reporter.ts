@@ -1,16 +1,10 @@
 import type {Writable} from 'node:stream';
-import type {Sink} from '../events/event.js';
 import {cleanText} from './foreign-text.js';
 import {createPlainLines} from './plain-lines.js';
+import type {Reporter} from './reporter.js';
 
 /** `live`: rows that are redrawn, for a terminal. `plain`: a line for what matters, for pipes and CI. `silent`: nothing. */
 export type ReportMode = 'live' | 'plain' | 'silent';
-
-/** What people see of a run. */
-export interface Reporter extends Sink {
-  /** Says something between the events. `asked`: a person has pressed Enter for it, which has moved the cursor down. */
-  say(lines: readonly string[], asked?: 'asked'): void;
-}
 
 /**
  * The one door to what people see while a run goes on. Draws on `stream` (standard error) only; who opens decides

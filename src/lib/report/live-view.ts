@@ -2,13 +2,13 @@ import type {Writable} from 'node:stream';
 import {figures} from 'listr2';
 import type {DroverEvent} from '../events/event.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
-import type {Reporter} from './choose-reporter.js';
 import {describeEvent, isTrouble, type Line} from './event-text.js';
 import {cleanText} from './foreign-text.js';
 import {createLiveScreen} from './live-screen.js';
 import {createPalette} from './palette.js';
 import {showPhase} from './phase-rows.js';
 import {formatCount, formatDuration, shortenId} from './quantity.js';
+import type {Reporter} from './reporter.js';
 import {formatCounts, formatEndings, type Phase, RunProgress} from './run-progress.js';
 import {formatSlowTransfer, formatTransferBytes, formatTransferCounts} from './transfer-text.js';
 

@@ -10,7 +10,7 @@ const axisPx = 28;
 /** What a colour means: the kinds of steps, in the order of a deploy. */
 export const stepKinds: readonly {readonly name: string; readonly css: string; readonly steps: readonly Step[]}[] = [
   {name: 'connect, read, lease', css: 'k-read', steps: ['connect', 'read-state', 'lease', 'release']},
-  {name: 'stage, verify', css: 'k-stage', steps: ['stage', 'verify']},
+  {name: 'stage, verify', css: 'k-stage', steps: ['stage', 'verify', 'copy']},
   {name: 'drain', css: 'k-drain', steps: ['drain']},
   {name: 'switch, restart', css: 'k-switch', steps: ['switch', 'restart', 'command']},
   {name: 'health', css: 'k-health', steps: ['health']},

@@ -1,11 +1,22 @@
 import fs from 'node:fs';
 import type {Header} from 'tar-stream';
 import {readErrorCode} from './error-code.js';
+import {followLink, type Place} from './link-target.js';
 import {explainPath, explainTarget, pathLimitBytes} from './path-grammar.js';
 import {SourceWarnings} from './source-problems.js';
 import {refuseTar} from './tar-problem.js';
 
 const createFlags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
+
+interface TarTargetOptions {
+  /** An empty directory. */
+  readonly into: string;
+  /** Begins the messages. */
+  readonly name: string;
+  readonly below: string | undefined;
+  /** Links that would lead out of the tree are left out, with a warning. */
+  readonly leaveOutLinks: boolean;
+}
 
 /** A directory that takes the entries of an archive, one after another, each path once. */
 export class TarTarget {
@@ -16,12 +27,14 @@ export class TarTarget {
   readonly #kinds = new Map<string, 'file' | 'directory' | 'link'>();
   /** Folders that have an entry of their own. */
   readonly #modes = new Map<string, number>();
-  readonly #links: {readonly path: string; readonly target: string}[] = [];
+  readonly #links = new Map<string, string>();
+  readonly #leaveOutLinks: boolean;
 
-  constructor(into: string, name: string, below: string | undefined) {
+  constructor({into, name, below, leaveOutLinks}: TarTargetOptions) {
     this.#into = into;
     this.#name = name;
     this.#below = below;
+    this.#leaveOutLinks = leaveOutLinks;
   }
 
   async take({name, type, linkname, mode, size}: Header, content: AsyncIterable<Uint8Array>): Promise<void> {
@@ -40,7 +53,8 @@ export class TarTarget {
 
   /** Links come last, then the modes of folders: nothing is written below a folder that is closed, or through a link. */
   finish(): void {
-    for (const {path, target} of this.#links) this.#guard(path, () => fs.symlinkSync(target, `${this.#into}/${path}`));
+    if (this.#leaveOutLinks) this.#dropLinks();
+    for (const [path, target] of this.#links) this.#guard(path, () => fs.symlinkSync(target, `${this.#into}/${path}`));
     for (const [path, kind] of this.#kinds) {
       if (kind === 'directory') fs.chmodSync(`${this.#into}/${path}`, (this.#modes.get(path) ?? 0o555) | 0o200);
     }
@@ -86,8 +100,23 @@ export class TarTarget {
   #takeLink(path: string, target: string): void {
     this.#claim(path, 'link');
     const why = explainTarget(target);
-    if (why !== undefined) throw this.#refuse(path, `is a link whose target "${target}" ${why}`);
-    this.#links.push({path, target});
+    if (why === undefined) this.#links.set(path, target);
+    else if (this.#leaveOutLinks) this.warnings.add(`the link "${path}" -> "${target}" is left out: its target ${why}`);
+    else throw this.#refuse(path, `is a link whose target "${target}" ${why}`);
+  }
+
+  #dropLinks(): void {
+    const look = (path: string): Place => {
+      const target = this.#links.get(path);
+      if (target !== undefined) return {kind: 'link', target};
+      const kind = this.#kinds.get(path);
+      return {kind: kind === undefined || kind === 'link' ? 'nothing' : kind};
+    };
+    const out = [...this.#links].filter(([path, target]) => followLink(path, target, look) === 'escapes');
+    for (const [path, target] of out) {
+      this.#links.delete(path);
+      this.warnings.add(`the link "${path}" -> "${target}" is left out: it leads out of the tree`);
+    }
   }
 
   async #takeFile(path: string, mode: number, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {

@@ -16,6 +16,8 @@ export interface UnpackTarOptions {
   readonly name: string;
   /** Only what lies below this path is taken, and its paths begin there. */
   readonly below?: string;
+  /** Links that are absolute or lead out of the tree are left out, with a warning, instead of refused or kept for others to judge. */
+  readonly leaveOutLinks?: boolean;
   readonly limits: TarLimits;
   readonly signal: AbortSignal;
 }
@@ -25,8 +27,16 @@ export interface UnpackTarOptions {
  * what was unpacked before that stays in `into`. Links are made last, so nothing is ever written through one; modes are set whatever the umask.
  * Folders stay writable for their owner. Returns warnings.
  */
-export async function unpackTar({stream, into, name, below, limits, signal}: UnpackTarOptions): Promise<readonly string[]> {
-  const target = new TarTarget(into, name, below);
+export async function unpackTar({
+  stream,
+  into,
+  name,
+  below,
+  leaveOutLinks = false,
+  limits,
+  signal,
+}: UnpackTarOptions): Promise<readonly string[]> {
+  const target = new TarTarget({into, name, below, leaveOutLinks});
   const extract = tar.extract();
   const feeding = feed(checkFraming(openCompressed(stream, name), {name, limits}), extract, signal);
   // The reason is thrown below; nobody else listens.

@@ -13,7 +13,7 @@ tab=$(printf '\t')
 root='' app='' run='' epoch='' owner='' reason='' ttl='' id='' base='' from='' to='' part='' digest='' bytes='' need=''
 files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' cwd='' max='' encoding='' archive=''
 instant='' late='' expect='' wait=''
-token='' port='' address='' user='' rate=''
+token='' port='' address='' user='' rate='' mode=''
 IFS= read -r nonce
 while IFS= read -r line && [ -n "$line" ]; do
   value=${line#*=}
@@ -27,7 +27,7 @@ while IFS= read -r line && [ -n "$line" ]; do
     encoding=*) encoding=$value ;; archive=*) archive=$value ;;
     instant=*) instant=$value ;; late=*) late=$value ;; expect=*) expect=$value ;; wait=*) wait=$value ;;
     token=*) token=$value ;; port=*) port=$value ;; address=*) address=$value ;; user=*) user=$value ;;
-    rate=*) rate=$value ;;
+    rate=*) rate=$value ;; mode=*) mode=$value ;;
   esac
 done
 
@@ -48,7 +48,7 @@ case $part in *[!0-9a-f-]*) fail 19 'the name of the part is malformed' ;; esac
 case $address$user in *[!0-9A-Za-z._:-]*) fail 19 'an address or user is malformed' ;; esac
 case $protect in *[!0-9a-f\ ]*) fail 19 'an id is malformed' ;; esac
 case $run$event$kind$encoding in *[!0-9a-z-]*) fail 19 'the run, event or kind is malformed' ;; esac
-case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive$instant$late$wait$port$rate$expect in *[!0-9]*) fail 19 'a number is malformed' ;; esac
+case $epoch$ttl$bytes$need$files$offset$seconds$keep$max$archive$instant$late$wait$port$rate$expect$mode in *[!0-9]*) fail 19 'a number is malformed' ;; esac
 
 HOME=${HOME-}
 case $root in
