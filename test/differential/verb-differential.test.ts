@@ -14,7 +14,7 @@ import {type Parcel, sequences, type World} from './sequence.js';
 const proof = process.env.PROOF_FIGURES;
 const untilMs = Date.now() + Number(process.env.PROOF_MINUTES ?? '600') * 60_000;
 const seeds = proof === undefined ? 1 : Number(process.env.PROOF_SEEDS || '1000000');
-const perSeed = proof === undefined ? 4 : 20;
+const perSeed = proof === undefined ? 4 : 5;
 const patienceMs = proof === undefined ? 300_000 : 700 * 60_000;
 
 const tree = (version: number): Record<string, string> => ({same: 'same', [`only/${version}`]: `${version}`, version: `${version}`});

@@ -55,7 +55,6 @@ const {
   isBrief = false,
 } = request;
 const violations: string[] = [];
-const known = new Set<string>();
 let schedules = 0;
 let merged = 0;
 let events = 0;
@@ -63,12 +62,12 @@ let isCut = false;
 let of: number | undefined;
 let next: number | undefined;
 
-async function playOne(schedule: Schedule): Promise<void> {
+async function playOne(schedule: Schedule, known?: Set<string>): Promise<void> {
   if (Date.now() >= untilMs) {
     isCut = true;
     throw new Enough();
   }
-  const played = await play(schedule, {known});
+  const played = await play(schedule, known === undefined ? {} : {known});
   schedules++;
   merged += played.isKnown ? 1 : 0;
   events += played.events;
@@ -77,6 +76,7 @@ async function playOne(schedule: Schedule): Promise<void> {
 
 /** Plays the parts of this shard, in their order, each from its first schedule to its last. Whoever looks for one violation does not count them first. */
 async function playParts(parts: AsyncIterable<Part>): Promise<void> {
+  const known = new Set<string>();
   const all: Part[] = [];
   if (!isBrief) {
     for await (const part of parts) all.push(part);
@@ -93,7 +93,7 @@ async function playParts(parts: AsyncIterable<Part>): Promise<void> {
     }
     for (let index = first; isMine && !isKnown && index < size; index++) {
       next = number + index;
-      await playOne(at(index));
+      await playOne(at(index), known);
     }
     number += size;
   }
