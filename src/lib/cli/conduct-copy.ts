@@ -5,7 +5,7 @@ import type {Answer} from './answer.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
 import {completeTarget, readDirection} from './copy-direction.js';
 import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags} from './load-project.js';
-import {quoteWord} from './shell-word.js';
+import {quoteWord} from '../errors/shell-word.js';
 
 type CopyFlags = ProjectFlags &
   SelectionFlags &
