@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import type {Answer} from '../lib/cli/answer.js';
 import {BaseCommand} from '../lib/cli/base-command.js';
 import {conductCopy} from '../lib/cli/conduct-copy.js';
-import {boundedInteger, byteSize, dryRunFlags, fanOutFlags, projectFlags, selectionFlags} from '../lib/cli/shared-flags.js';
+import {boundedInteger, byteSize, dryRunFlags, fanOutFlags, projectFlags, recordFlags, selectionFlags} from '../lib/cli/shared-flags.js';
 
 export default class Copy extends BaseCommand {
   static override summary = 'Copy a file or a tree to hosts, or from them';
@@ -33,6 +33,7 @@ Exit status: 0 copied everywhere; 3 the source cannot be copied; 4 refused; 6 no
     ...projectFlags,
     ...selectionFlags,
     ...fanOutFlags,
+    ...recordFlags,
     ...dryRunFlags,
     merge: Flags.boolean({description: 'put the files of a tree into a folder that is there, one by one', helpGroup: 'COPY'}),
     'max-size': byteSize({

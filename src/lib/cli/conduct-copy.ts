@@ -1,11 +1,11 @@
 import {DroverError} from '../errors/drover-error.js';
+import {quoteWord} from '../errors/shell-word.js';
 import {copyFromHosts, copyToHosts} from '../operations/copy-files.js';
 import {readCopied} from '../snapshot/copied-tree.js';
 import type {Answer} from './answer.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
 import {completeTarget, readDirection} from './copy-direction.js';
 import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags} from './load-project.js';
-import {quoteWord} from '../errors/shell-word.js';
 
 type CopyFlags = ProjectFlags &
   SelectionFlags &

@@ -1,10 +1,10 @@
 import {DroverError} from '../errors/drover-error.js';
+import {quoteWord} from '../errors/shell-word.js';
 import {openShell} from '../host/open-link.js';
 import {foldHostSet} from '../inventory/folded-hosts.js';
 import type {Host} from '../inventory/host.js';
 import type {Answer} from './answer.js';
 import {chooseHosts, loadInventoryOnly, type ProjectFlags} from './load-project.js';
-import {quoteWord} from '../errors/shell-word.js';
 import {runtimeDirectory} from './state-directory.js';
 
 /** `drover shell HOST`: everything that could be wrong is told before a connection is opened. */
