@@ -76,7 +76,7 @@ describe.each(shells.filter(({name, uid}) => name !== 'bash' && uid === undefine
         await site.app.prune(2, [base]);
       }
       expect((await site.app.readState()).releases.length).toBeLessThanOrEqual(3);
-    }, 120_000);
+    }, 600_000);
 
     it('serves the old or the new release however often switching is killed', async () => {
       const other = await site.stage(spec(1));
@@ -105,7 +105,7 @@ describe.each(shells.filter(({name, uid}) => name !== 'bash' && uid === undefine
         }
         await site.app.release(fence, 'done');
       }
-    }, 120_000);
+    }, 600_000);
 
     it.skipIf(!canTrace || shell.name !== 'dash')(
       'stays whole when the disk fails under any of its programs',
@@ -140,7 +140,7 @@ describe.each(shells.filter(({name, uid}) => name !== 'bash' && uid === undefine
           }
         }
       },
-      120_000,
+      600_000,
     );
   },
 );

@@ -29,7 +29,7 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
 
 const loginShells: readonly Shell[] = shells.filter((shell) => shell.uid === undefined);
 
-describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name', {timeout: 120_000}, (shell) => {
+describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name', {timeout: 600_000}, (shell) => {
   let relay: Site;
   let peer: Site;
   let id: SnapshotId;
@@ -79,7 +79,7 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
       hostKey: hostKeys.publicKey,
       clientKey: peerKeys.privateKey,
       offset: offer.kind === 'part' ? offer.bytes : 0,
-      stallSeconds: 10,
+      stallSeconds: 60,
       onProgress: () => undefined,
       ...more,
     });
@@ -95,7 +95,7 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
       encoding: 'latin1',
       input: '',
       maxBuffer: 100_000_000,
-      timeout: 20_000,
+      timeout: 120_000,
     });
     return {status: asked.status, said: `${asked.stdout}${asked.stderr}`};
   };
@@ -164,12 +164,12 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
   });
 
   it('ends by itself when nobody renews it, in the middle of a transfer as well, and at the end of its life', async () => {
-    await serve({ttlSeconds: 3});
-    await relay.app.relay.renew(token, 3);
+    await serve({ttlSeconds: 600, lifeSeconds: 1200});
     await rm(path.join(folder(), 'delta'));
     spawnSync('mkfifo', [path.join(folder(), 'delta')]);
     const cut = pull({stallSeconds: 50}).catch((error: Error) => error.message);
     await until(() => processesOf(`${folder()}/delta`).length > 0);
+    await relay.app.relay.renew(token, 1);
     expect(await cut).toContain(`0 of ${delta.bytes} bytes came`);
     await until(() => processesOf(folder()).length === 0);
     expect(await readdir(relay.at('.drover'))).not.toContain('relay');
