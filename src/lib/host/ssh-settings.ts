@@ -48,7 +48,7 @@ export function readAnswer(
   return {
     hostname: one('hostname') ?? host.name,
     port: Number(one('port') ?? 22),
-    user: one('user') ?? '',
+    user: values.get('user')?.[0] ?? '',
     identityFiles: (values.get('identityfile') ?? []).map(expand),
     identitiesOnly: one('identitiesonly') === 'yes',
     agent: agent === undefined ? undefined : agent === 'SSH_AUTH_SOCK' ? env.SSH_AUTH_SOCK : expand(agent),
