@@ -12,6 +12,7 @@ const needed = ['time'];
 const peers = {
   startup: [],
   snapshot: ['casync', 'restic', 'borgbackup', 'git', 'rsync', 'zstd'],
+  fanout: ['openssh-server', 'openssh-client', 'clustershell', 'pdsh', 'pssh', 'ansible-core', 'taktuk'],
   push: ['openssh-server', 'openssh-client', 'rsync', 'zstd'],
 };
 
