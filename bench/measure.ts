@@ -9,6 +9,8 @@ export interface Sample {
   readonly cpuS: number;
   /** Of the largest process. */
   readonly rssMb: number;
+  /** What servers on this machine worked for it, where that is counted. */
+  readonly serverCpuS?: number;
 }
 
 export interface MeasureOptions {

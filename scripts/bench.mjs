@@ -13,6 +13,7 @@ const peers = {
   startup: [],
   'event-loop': ['openssh-client'],
   snapshot: ['casync', 'restic', 'borgbackup', 'git', 'rsync', 'zstd'],
+  fanout: ['openssh-server', 'openssh-client', 'clustershell', 'pdsh', 'pssh', 'ansible-core', 'taktuk'],
   push: ['openssh-server', 'openssh-client', 'rsync', 'zstd'],
 };
 

@@ -1,7 +1,8 @@
 /**
- * `npm run prove:NAME`: a long campaign of faults, `--minutes N` at most, and `--seeds N` where it is a random one. The last line tells its figures; any
- * violation is status 1. `--record` writes them to docs/evidence/. The simulator takes `--seed N` or `--schedule JSON` for one world and its trace,
- * `--cores N`, and `--from CAMPAIGN:NUMBER` to go on where an earlier one was cut; `--short` is what `npm test` plays.
+ * `npm run prove:NAME`: a long campaign of faults, `--minutes N` at most, `--seeds N` where it is a random one, and `--hosts N` where it is one of
+ * a fleet. The last line tells its figures; any violation is status 1. `--record` writes them to docs/evidence/. The simulator takes `--seed N` or
+ * `--schedule JSON` for one world and its trace, `--cores N`, and `--from CAMPAIGN:NUMBER` to go on where an earlier one was cut; `--short` is
+ * what `npm test` plays.
  */
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
@@ -14,6 +15,7 @@ import {proveSimulate} from './prove/simulate.mjs';
 import {ensureRigPackages} from './rig-packages.mjs';
 import {ensureBuilt, ensureDependencies, root, runScript, SetupError} from './setup.mjs';
 import {tellDifferential} from './tell-differential.mjs';
+import {tellFleet} from './tell-fleet.mjs';
 import {tellKill} from './tell-kill.mjs';
 import {tellTraffic} from './tell-traffic.mjs';
 
@@ -21,6 +23,7 @@ const campaigns = {
   power: {file: 'test/rig/power-cut.test.ts', title: 'Power cuts', tell: tellPower, needsRig: true},
   kill: {file: 'test/rig/kill.test.ts', title: 'Killed controllers', tell: tellKill, needsRig: true},
   traffic: {file: 'test/rig/constant-traffic.test.ts', title: 'Constant traffic', minutes: 0, tell: tellTraffic, needsRig: true},
+  fleet: {file: 'test/rig/large-fleet.test.ts', title: 'Hundreds of separate hosts, some of them bad', tell: tellFleet, needsRig: true},
   differential: {file: 'test/differential/verb-differential.test.ts', title: 'The verbs against their model', tell: tellDifferential},
   simulate: {title: 'Simulated worlds', prove: proveSimulate},
   planted: {title: 'Planted bugs', prove: (options) => provePlanted({...options, bugs})},
@@ -59,6 +62,7 @@ async function proveByTests({file, tell, minutes = 600, needsRig = false}, value
     const bounds = {
       PROOF_MINUTES: String(readNumber(values, 'minutes') ?? minutes),
       PROOF_SEEDS: String(readNumber(values, 'seeds') ?? ''),
+      PROOF_HOSTS: String(readNumber(values, 'hosts') ?? ''),
     };
     const env = {...process.env, EVERY_STEP: '1', PROOF_FIGURES: figures, ...bounds};
     const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
@@ -108,7 +112,7 @@ await runScript(async () => {
   const {values} = parseArgs({
     args,
     options: {
-      ...{minutes: number, seeds: number, seed: number, cores: number, from: number, schedule: {type: 'string'}},
+      ...{minutes: number, seeds: number, hosts: number, seed: number, cores: number, from: number, schedule: {type: 'string'}},
       ...{record: {type: 'boolean', default: false}, short: {type: 'boolean', default: false}},
     },
   });

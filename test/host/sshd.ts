@@ -15,6 +15,8 @@ export const sshdMissing: string | undefined =
 /** A real OpenSSH sshd on a loopback port, with keys and files of its own. */
 export interface Sshd {
   readonly port: number;
+  /** Of the process that listens. */
+  readonly pid: number;
   readonly user: string;
   /** Its folder: `id` (may log in), `stranger` (may not), `known_hosts`. */
   readonly folder: string;
@@ -33,6 +35,8 @@ export interface SshdOptions {
   /** More lines of sshd_config; the first of a keyword counts. */
   readonly config?: readonly string[];
   readonly keyTypes?: readonly ('ed25519' | 'ecdsa' | 'rsa')[];
+  /** What ListenAddress says; 127.0.0.1 where left out, which it must answer in any case. */
+  readonly listen?: string;
 }
 
 export function makeKey(file: string, {type = 'ed25519', passphrase = ''}: {type?: string; passphrase?: string} = {}): void {
@@ -48,7 +52,7 @@ export async function findFreePort(): Promise<number> {
   return port;
 }
 
-export async function startSshd({config = [], keyTypes = ['ed25519']}: SshdOptions = {}): Promise<Sshd> {
+export async function startSshd({config = [], keyTypes = ['ed25519'], listen = '127.0.0.1'}: SshdOptions = {}): Promise<Sshd> {
   if (program === undefined) throw new Error(sshdMissing);
   const folder = await mkdtemp(path.join(tmpdir(), 'drover-sshd-'));
   const file = (name: string): string => path.join(folder, name);
@@ -63,7 +67,7 @@ export async function startSshd({config = [], keyTypes = ['ed25519']}: SshdOptio
   const lines = [
     ...config,
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${listen}`,
     'PidFile none',
     'UsePAM no',
     'StrictModes no',
@@ -86,6 +90,7 @@ export async function startSshd({config = [], keyTypes = ['ed25519']}: SshdOptio
   await awaitListening(child, port, () => said);
   return {
     port,
+    pid: child.pid ?? 0,
     user: userInfo().username,
     folder,
     identity: file('id'),

@@ -19,13 +19,17 @@ export interface RigHost {
   readonly userland: 'gnu' | 'busybox';
   /** The login shell's rc file prints colours, a forged frame, and no newline at the end. */
   readonly rcNoise: boolean;
+  /** Of a web host: it runs sshd and nothing else. */
+  readonly bare?: boolean;
   /** Of a web host: role `socket` in the inventory, and in a backend of its own that takes the WebSockets. */
   readonly takesSockets?: boolean;
 }
 
 export interface FleetOptions {
-  /** Web hosts, 1..180. */
+  /** Web hosts, 1..1000. */
   readonly hosts: number;
+  /** Web hosts run sshd and nothing else: several hundred of them then fit into one machine. */
+  readonly bare?: boolean;
   /** Balancer hosts, 0..40; each one balances all web hosts. */
   readonly balancers?: number;
   /** What they run; HAProxy where left out. */
@@ -38,18 +42,24 @@ export interface FleetOptions {
 
 export const operatorAddress = '10.77.0.1';
 
+/** The first 180 are in the network of the operator and the balancers, the others in those behind it. */
+function addressOfWeb(index: number): string {
+  return index < 180 ? `10.77.0.${11 + index}` : `10.77.${1 + Math.floor((index - 180) / 250)}.${1 + ((index - 180) % 250)}`;
+}
+
 /** Names and addresses of a fleet: `web1`… at 10.77.0.11…, `lb1`… at 10.77.0.201…. Throws on a name in `perHost` that no host has. */
 export function planFleet(options: FleetOptions): readonly RigHost[] {
   const balancers = options.balancers ?? 0;
   const silos = options.silos ?? ['eu', 'us'];
-  if (options.hosts < 1 || options.hosts > 180 || balancers > 40)
+  if (options.hosts < 1 || options.hosts > 1000 || balancers > 40)
     throw new Error(`no rig of ${options.hosts} hosts and ${balancers} balancers`);
   const plain = {shell: 'bash', userland: 'gnu', rcNoise: false} as const;
+  const bare = options.bare === true ? {bare: true} : {};
   const fleet: RigHost[] = [];
   for (let index = 0; index < options.hosts; index++) {
     const name = `web${index + 1}`;
     const silo = silos[Math.floor((index * silos.length) / options.hosts)] ?? 'eu';
-    fleet.push({...plain, name, address: `10.77.0.${11 + index}`, silo, role: 'web', ...options.perHost?.[name]});
+    fleet.push({...plain, ...bare, name, address: addressOfWeb(index), silo, role: 'web', ...options.perHost?.[name]});
   }
   for (let index = 0; index < balancers; index++) {
     const name = `lb${index + 1}`;

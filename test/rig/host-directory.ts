@@ -23,7 +23,9 @@ export async function writeHostDirectory(options: {
 }): Promise<void> {
   const {host} = options;
   const read = (name: string) => readFile(new URL(name, import.meta.url), 'utf8');
-  const services = read(host.role === 'web' ? 'boot/web-services.sh' : 'boot/balancer-services.sh');
+  const services = read(
+    host.role === 'balancer' ? 'boot/balancer-services.sh' : host.bare ? 'boot/bare-services.sh' : 'boot/web-services.sh',
+  );
   const [app, hang, flock] = await Promise.all([read('guest/app.mjs'), read('guest/hang.mjs'), read('guest/flock')]);
   const files = listHostFiles({
     host,

@@ -15,6 +15,8 @@ export interface HostFaults {
   /** Pulls the network cable: packets vanish. */
   unplug(host: string): Promise<void>;
   plugIn(host: string): Promise<void>;
+  /** A line of so many kbit/s in each direction, with a queue that holds what comes too fast; stays until the host is off. */
+  slowDown(host: string, kbits: number): Promise<void>;
   /** All processes gone at once. */
   powerOff(host: string): Promise<void>;
   /** Power off, if it is on, and on again: same disk, new boot id. */
@@ -51,6 +53,25 @@ export function createHostFaults(options: {readonly find: (host: string) => Host
     thaw: async (host) => void (await find(host).exec(['/usr/bin/kill', '-CONT', '--', '-1'])),
     unplug: async (host) => void (await setPort(host, 'down')),
     plugIn: async (host) => void (await setPort(host, 'up')),
+    slowDown: async (host, kbits) => {
+      const shape = (device: string) => [
+        'tc',
+        'qdisc',
+        'replace',
+        'dev',
+        device,
+        'root',
+        'tbf',
+        'rate',
+        `${kbits}kbit`,
+        'burst',
+        '2kb',
+        'limit',
+        '1mb',
+      ];
+      await runChecked(['nsenter', '-t', String(options.operatorPid), '-n', ...shape(`p-${find(host).host.name}`)]);
+      await runChecked(['nsenter', '-t', String(find(host).pid()), '-n', ...shape('eth0')]);
+    },
     powerOff: (host) => find(host).powerOff(),
     reboot: async (host) => {
       await find(host).powerOff();

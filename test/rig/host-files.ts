@@ -49,6 +49,7 @@ export function listHostFiles(options: {
       ),
     ];
   }
+  if (host.bare) return files;
   const settings = {host: host.name, silo: host.silo, root: siteRoot, originDelayMs: options.originDelayMs};
   files.push({path: 'opt/rig/app.mjs', text: guest.app}, {path: 'opt/rig/app.json', text: `${JSON.stringify(settings)}\n`});
   files.push({path: 'etc/nginx/nginx.conf', text: proxyConfig()});

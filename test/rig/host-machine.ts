@@ -15,6 +15,12 @@ const balancerSigns: Readonly<Record<BalancerSoftware, readonly string[]>> = {
   varnish: ['varnish/pid'],
 };
 
+/** What is below /run once everything but sshd listens. */
+function listSigns({role, bare, software = 'haproxy'}: RigHost): readonly string[] {
+  if (role === 'balancer') return balancerSigns[software];
+  return bare ? [] : ['nginx.pid', 'app/app.pid'];
+}
+
 /** One host of the rig: its namespaces, and what can be done to it from outside. */
 export interface HostMachine {
   readonly host: RigHost;
@@ -58,7 +64,7 @@ export function createHostMachine(options: {
       const fresh = ['nsenter', '-t', operator, '-m', '--', 'unshare', '--net', 'sh', bootScript('plug.sh')];
       const argv = [...fresh, operator, runDirectory, host.name, host.address, process.execPath, host.userland];
       first = await startNamespaceProcess({argv, logFile: `${runDirectory}/${host.name}.log`, deadlineMs: readyDeadlineMs});
-      const signs = ['sshd.pid', ...(host.role === 'web' ? ['nginx.pid', 'app/app.pid'] : balancerSigns[host.software ?? 'haproxy'])];
+      const signs = ['sshd.pid', ...listSigns(host)];
       for (const sign of signs) await waitForFile({machine, path: `/run/${sign}`});
     },
     powerOff: async () => {

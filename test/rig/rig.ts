@@ -49,7 +49,7 @@ export interface Rig extends HostFaults {
   /** Asks a balancer host's HAProxy on its admin socket, not through sshd; the answer to the end. */
   askBalancer(host: string, command: string): Promise<string>;
   /** inventory.yml of the fleet. */
-  inventoryYaml(options?: {readonly link?: string}): string;
+  inventoryYaml(options?: {readonly link?: string; readonly connectTimeout?: string}): string;
   /** Ends every process of the rig and removes what it wrote. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -85,6 +85,19 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   }
 }
 
+/** So many hosts start together; of more, each would take longer than it is waited for. */
+const startsAtOnce = 32;
+
+async function someAtOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  const rest = items.entries();
+  const lane = async (): Promise<void> => {
+    for (const [index, item] of rest) results[index] = await work(item);
+  };
+  await Promise.all(Array.from({length: startsAtOnce}, lane));
+  return results;
+}
+
 async function build(plan: {
   readonly options: RigOptions;
   readonly hosts: readonly RigHost[];
@@ -97,12 +110,10 @@ async function build(plan: {
   const [holder, operatorKey, known] = await Promise.all([
     startNamespaceProcess({argv: [...argv, options.storage ?? 'memory'], logFile: path.join(dir, 'operator.log'), deadlineMs: 30_000}),
     makeKey(path.join(dir, 'operator-key')),
-    Promise.all(hosts.map(async (host) => ({host, ...(await makeKey(path.join(dir, `${host.name}-key`)))}))),
+    someAtOnce(hosts, async (host) => ({host, ...(await makeKey(path.join(dir, `${host.name}-key`)))})),
   ]);
-  await Promise.all(
-    known.map((each) =>
-      writeHostDirectory({...each, dir, hosts, authorizedKey: operatorKey.publicKey, originDelayMs: options.originDelayMs ?? 0}),
-    ),
+  await someAtOnce(known, (each) =>
+    writeHostDirectory({...each, dir, hosts, authorizedKey: operatorKey.publicKey, originDelayMs: options.originDelayMs ?? 0}),
   );
   const operator = await createOperator({
     runDirectory: dir,
@@ -111,7 +122,7 @@ async function build(plan: {
     privateKey: operatorKey.privateKey,
   });
   const machines = new Map(hosts.map((host) => [host.name, createHostMachine({host, runDirectory: dir, operatorPid: holder.pid})]));
-  await Promise.all([...machines.values()].map((machine) => machine.boot()));
+  await someAtOnce([...machines.values()], (machine) => machine.boot());
   const {seed} = options;
   const machinesOf = (role: RigHost['role']) => [...machines.values()].filter((machine) => machine.host.role === role);
   const webs = machinesOf('web');

@@ -4,6 +4,7 @@ import type {AppStatus, HostStatus} from '../operations/read-status.js';
 import type {CommandResult} from '../operations/run-command.js';
 import {diffOutputs} from '../report/diffed-output.js';
 import {foldOutputs} from '../report/folded-output.js';
+import {foldReasons} from '../report/host-reason.js';
 import type {HostOutput} from '../report/output-groups.js';
 import {renderTable} from '../report/table.js';
 import type {Terminal} from './terminal.js';
@@ -27,13 +28,14 @@ export function renderHealth(report: HealthReport, terminal: Terminal): string {
     string,
     {hosts: string[]; live: (string | undefined)[]; silo: string; verdict: string; release: string; rotation: string; detail: string}
   >();
+  const reasons = foldReasons(report.hosts.map(({host, problems}) => ({host, why: problems.join('; ')})));
   for (const host of report.hosts) {
     const row = {
       silo: host.silo,
       verdict: host.verdict,
       release: host.snapshot ?? host.live ?? '-',
       rotation: host.rotation ?? '-',
-      detail: withoutName(host.problems.join('; '), host.host),
+      detail: reasons.get(host.host) ?? '',
     };
     const key = JSON.stringify(row);
     const group = groups.get(key) ?? {hosts: [], live: [], ...row};
@@ -69,11 +71,6 @@ export function renderHealth(report: HealthReport, terminal: Terminal): string {
   return `${table}${skew}${report.app} is ${report.overall}: ${healthy} of ${report.hosts.length} hosts healthy\n`;
 }
 
-/** In a folded row the host's own name would keep equal rows apart. */
-function withoutName(text: string, host: string): string {
-  return text.startsWith(`${host}: `) ? text.slice(host.length + 2) : text;
-}
-
 /** One line as `nagios` and its heirs read it, with performance data. */
 export function renderNagios(report: HealthReport): string {
   const healthy = report.hosts.filter((host) => host.verdict === 'healthy').length;
@@ -93,6 +90,7 @@ function describePins({pins}: HostStatus): string {
 
 export function renderStatus(status: readonly AppStatus[], terminal: Terminal): string {
   const rows = status.flatMap(({app, hosts}) => {
+    const reasons = foldReasons(hosts.map(({host, why = ''}) => ({host, why})));
     const groups = new Map<string, {hosts: string[]; live: (string | undefined)[]; first: HostStatus}>();
     for (const host of hosts) {
       const key = JSON.stringify([
@@ -101,7 +99,7 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
         host.lease?.run,
         host.openRuns,
         host.reachable,
-        host.reachable ? host.why : 'unreachable',
+        reasons.get(host.host),
         host.staged.length,
         host.pins.map(({run}) => run),
         host.pausedBy,
@@ -122,7 +120,7 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
         first.openRuns.length === 0 ? '' : `unfinished: ${first.openRuns.join(', ')}`,
         first.pausedBy === undefined ? '' : `worker paused by ${first.pausedBy}`,
         describePins(first),
-        withoutName(first.why ?? '', first.host),
+        reasons.get(first.host) ?? '',
       ]
         .filter((word) => word !== '')
         .join('; '),
@@ -145,14 +143,20 @@ export function renderStatus(status: readonly AppStatus[], terminal: Terminal): 
 
 /** What hosts printed, folded. */
 export function renderOutputs(results: readonly CommandResult[], terminal: Terminal): string {
-  return foldOutputs({outputs: results.map(shortenFailure), colour: terminal.outColour});
+  return foldOutputs({outputs: nameOutputs(results), colour: terminal.outColour});
 }
 
 /** What most hosts printed, and how the others differ. */
 export function renderDiff(results: readonly CommandResult[], terminal: Terminal): string {
-  return diffOutputs({outputs: results.map(shortenFailure), colour: terminal.outColour});
+  return diffOutputs({outputs: nameOutputs(results), colour: terminal.outColour});
 }
 
-function shortenFailure({host, output, failure}: CommandResult): HostOutput {
-  return {host, output, ...(failure === undefined ? {} : {failure: withoutName(failure, host)})};
+/** Hosts that failed alike share one reason. */
+function nameOutputs(results: readonly CommandResult[]): readonly HostOutput[] {
+  const reasons = foldReasons(results.flatMap(({host, failure}) => (failure === undefined ? [] : [{host, why: failure}])));
+  return results.map(({host, output, failure}) => ({
+    host,
+    output,
+    ...(failure === undefined ? {} : {failure: reasons.get(host) ?? failure}),
+  }));
 }

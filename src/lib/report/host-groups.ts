@@ -1,4 +1,5 @@
 import {judgeHost} from './host-ending.js';
+import {foldReasons} from './host-reason.js';
 import type {Paint} from './palette.js';
 import {formatCount, shortenId} from './quantity.js';
 import type {HostRecord, RunModel} from './run-model.js';
@@ -41,9 +42,11 @@ function describeRelease(snapshot: string | undefined, releases: ReadonlySet<str
 /** Hosts with the same ending, release and reason together; good endings first, then in order of appearance. */
 export function groupHosts(model: RunModel): readonly HostGroup[] {
   const found = new Map<string, {record: HostRecord; hosts: string[]; releases: Set<string>}>();
-  for (const record of model.hosts.values()) {
-    const {release, snapshot, code, why} = record;
-    const key = JSON.stringify([labelHost(record), snapshot ?? release, code, why]);
+  const records = [...model.hosts.values()];
+  const reasons = foldReasons(records.flatMap(({host, why}) => (why === undefined ? [] : [{host, why}])));
+  for (const record of records) {
+    const {release, snapshot, code} = record;
+    const key = JSON.stringify([labelHost(record), snapshot ?? release, code, reasons.get(record.host)]);
     const group = found.get(key) ?? {record, hosts: [], releases: new Set()};
     found.set(key, group);
     group.hosts.push(record.host);
@@ -51,7 +54,7 @@ export function groupHosts(model: RunModel): readonly HostGroup[] {
   }
   const groups = [...found.values()].map(({record, hosts, releases}): HostGroup => {
     const label = labelHost(record);
-    const reason = [record.code, record.why].filter((part) => part !== undefined).join(': ');
+    const reason = [record.code, reasons.get(record.host)].filter((part) => part !== undefined).join(': ');
     const detail = [describeRelease(record.snapshot, releases), reason].filter((part) => part !== '').join('  ');
     return {label, paint: paints[label], hosts, detail};
   });
