@@ -78,6 +78,8 @@ export async function startSshd({config = [], keyTypes = ['ed25519'], listen = '
     'UseDNS no',
     'MaxStartups 100',
     `AuthorizedKeysFile ${file('id.pub')}`,
+    // What the account's own rc files do, and how long it takes, is nobody's business here.
+    ...(config.includes('PermitUserEnvironment yes') ? [] : [`SetEnv HOME=${folder}`]),
     ...keyTypes.map((type) => `HostKey ${file(`host_${type}`)}`),
   ];
   await writeFile(file('sshd_config'), `${lines.join('\n')}\n`);
