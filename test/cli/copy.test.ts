@@ -13,7 +13,7 @@ function fill(bytes: number): Buffer {
   return content;
 }
 
-describe.skipIf(sshdMissing !== undefined)('drover copy', {timeout: 120_000}, () => {
+describe.skipIf(sshdMissing !== undefined)('drover copy', {timeout: 300_000}, () => {
   let dir: string;
   let sshd: Sshd;
   let proxy: TcpProxy;
