@@ -130,7 +130,7 @@ function tell(played) {
   const part = finite.length === 0 ? '' : ` (exhaustive: ${done} of ${all})`;
   return {
     line: `${sum('schedules')} schedules${part}, ${sum('events')} events, invariant violations: ${violations.length}`,
-    violations,
+    violations: [...new Set(violations)],
     isSound: sum('schedules') > 0,
     table: [
       '| what | schedules | of | of them to a world that was played on from before | events | violations |',

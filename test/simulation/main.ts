@@ -55,6 +55,7 @@ const {
   isBrief = false,
 } = request;
 const violations: string[] = [];
+const told = new Set<string>();
 let schedules = 0;
 let merged = 0;
 let events = 0;
@@ -100,17 +101,21 @@ async function playParts(parts: AsyncIterable<Part>): Promise<void> {
   next = of;
 }
 
+/** What was told once is only counted from then on, so that one bug does not hide another one. */
 async function report(schedule: Schedule, found: readonly string[]): Promise<void> {
-  violations.push(found[0] ?? '');
+  const [sentence = ''] = found;
+  violations.push(sentence);
   if (isBrief) throw new Enough();
-  const kind = (found[0] ?? '').slice(0, 4);
+  if (told.has(sentence)) return;
+  told.add(sentence);
+  const kind = sentence.slice(0, 4);
   const smallest = await shrink(schedule, async (simpler) => (await play(simpler)).violations.some((each) => each.startsWith(kind)));
   const {trace, violations: left, ends} = await play(smallest, {isTraced: true});
   const lines = trace.length > 160 ? [...trace.slice(0, 110), '…', ...trace.slice(-50)] : trace;
   process.stderr.write(
     `${lines.join('\n')}\n${left.map((each) => `violated: ${each}\n`).join('')}ends: ${ends.join('; ')}\n--schedule '${describeSchedule(smallest)}'\n\n`,
   );
-  if (violations.length >= 5) throw new Enough();
+  if (told.size >= 5) throw new Enough();
 }
 
 async function playAll(): Promise<void> {
