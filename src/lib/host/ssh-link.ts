@@ -4,8 +4,8 @@ import type {Client, ClientChannel} from 'ssh2';
 import type {Host} from '../inventory/host.js';
 import {ChannelGate} from './channel-gate.js';
 import {dialError} from './dial-error.js';
-import {lostResult, runOnStreams} from './exec-streams.js';
-import type {DialTarget, ExecRequest, ExecResult, Link} from './link.js';
+import {lostResult, type RunningCommand, runOnStreams} from './exec-streams.js';
+import type {DialTarget, ExecRequest, ExecResult, Exit, Link} from './link.js';
 
 /** The in-process client over one open connection; made by `connectSsh`. */
 export class SshLink implements Link {
@@ -49,9 +49,9 @@ export class SshLink implements Link {
         this.gate.leave();
         return lostResult(this.lost);
       }
-      let channel: ClientChannel;
+      let opened: OpenedChannel;
       try {
-        channel = await this.openChannel(request.command);
+        opened = await this.openChannel(request.command);
       } catch (error) {
         // A refused session has run nothing.
         if (isRefusal(error) && this.gate.refuse()) continue;
@@ -59,7 +59,7 @@ export class SshLink implements Link {
         return lostResult((error as Error).message);
       }
       try {
-        return await this.runOn(channel, request);
+        return await this.runOn(opened, request);
       } finally {
         this.gate.leave();
       }
@@ -100,38 +100,64 @@ export class SshLink implements Link {
     this.client.dispose();
   }
 
-  private openChannel(command: string): Promise<ClientChannel> {
+  /** A short command may be over in the packet that opens its channel: it is heard from the first moment. */
+  private openChannel(command: string): Promise<OpenedChannel> {
     return new Promise((resolve, reject) => {
       const onLost = (): void => reject(new Error(this.lost ?? 'the connection closed'));
       this.ongoing.add(onLost);
       this.connection.exec(command, (error, channel) => {
         this.ongoing.delete(onLost);
-        if (error === undefined) resolve(channel);
+        if (error === undefined) resolve({channel, ...watchEnd(channel)});
         else reject(error);
       });
     });
   }
 
-  private runOn(channel: ClientChannel, request: ExecRequest): Promise<ExecResult> {
+  private runOn({channel, exit, closed}: OpenedChannel, request: ExecRequest): Promise<ExecResult> {
     return runOnStreams(request, {
       stdin: channel,
       stdout: channel,
       stderr: channel.stderr,
       end: () => channel.close(),
-      exit: (settle) => {
-        channel.on('exit', (status: number | null, name?: string) => {
-          settle(status === null ? {kind: 'killed', signal: name ?? 'unknown'} : {kind: 'exited', status});
-        });
-      },
+      exit,
       closed: (done) => {
         this.ongoing.add(done);
-        channel.once('close', () => {
+        closed(() => {
           this.ongoing.delete(done);
           done();
         });
       },
     });
   }
+}
+
+interface OpenedChannel extends Pick<RunningCommand, 'exit' | 'closed'> {
+  readonly channel: ClientChannel;
+}
+
+function watchEnd(channel: ClientChannel): Pick<RunningCommand, 'exit' | 'closed'> {
+  let ended: Exit | undefined;
+  let isClosed = false;
+  let hearEnd = (exit: Exit): void => {
+    ended ??= exit;
+  };
+  let hearClose = (): void => {
+    isClosed = true;
+  };
+  channel.on('exit', (status: number | null, name?: string) =>
+    hearEnd(status === null ? {kind: 'killed', signal: name ?? 'unknown'} : {kind: 'exited', status}),
+  );
+  channel.once('close', () => hearClose());
+  return {
+    exit: (settle) => {
+      hearEnd = settle;
+      if (ended !== undefined) settle(ended);
+    },
+    closed: (done) => {
+      hearClose = done;
+      if (isClosed) done();
+    },
+  };
 }
 
 /** The server opened no session, as opposed to a connection that died. */
