@@ -39,7 +39,8 @@ async function begin(fleet: KillFleet, work: Work): Promise<Begun> {
   const served = first?.live ?? '';
   const fresh = await fleet.snapshot(fleet.ana, `by ana, ${work}`);
   if (work === 'deploy') return {words: ['deploy', ...all], base: served, target: fresh};
-  if (work === 'deploy --at') return {words: ['deploy', ...all, '--at', `+${fleet.leadSeconds}s`, '--wave-gap', '4s'], base: served, target: fresh};
+  if (work === 'deploy --at')
+    return {words: ['deploy', ...all, '--at', `+${fleet.leadSeconds}s`, '--wave-gap', '4s'], base: served, target: fresh};
   await fleet.expectDone(fleet.ana, ['deploy', ...all]);
   return {words: ['rollback', ...all], base: fresh, target: served};
 }
