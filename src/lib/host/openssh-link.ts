@@ -133,11 +133,12 @@ class OpensshLink implements Link {
       const refused =
         result.exit.kind === 'lost' && result.stdout.length === 0 && /Session open refused by peer/.test(result.stderr.toString('utf8'));
       if (!refused) {
+        this.gate.serve();
         this.gate.leave();
         return result;
       }
-      const others = this.gate.refuse();
-      if (!others || (request.stdin !== undefined && !Buffer.isBuffer(request.stdin))) return result;
+      const worthwhile = await this.gate.refuse(request.signal);
+      if (!worthwhile || (request.stdin !== undefined && !Buffer.isBuffer(request.stdin))) return result;
     }
   }
 

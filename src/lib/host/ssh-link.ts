@@ -54,10 +54,11 @@ export class SshLink implements Link {
         opened = await this.openChannel(request.command);
       } catch (error) {
         // A refused session has run nothing.
-        if (isRefusal(error) && this.gate.refuse()) continue;
         if (!isRefusal(error)) this.gate.leave();
+        else if (await this.gate.refuse(request.signal)) continue;
         return lostResult((error as Error).message);
       }
+      this.gate.serve();
       try {
         return await this.runOn(opened, request);
       } finally {
