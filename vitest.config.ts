@@ -16,8 +16,8 @@ export default defineConfig({
           // Many of them wait: for a time that comes, for a host that hangs.
           maxWorkers: 3,
           // Only to end what hangs: a machine may be slow.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           sequence: {groupOrder: 0},
         },
       },

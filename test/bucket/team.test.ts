@@ -106,5 +106,5 @@ describe.skipIf(!available.ok)(`a team with a bucket${available.ok ? '' : ` (${a
       err: expect.stringContaining('there are no credentials for the bucket') as string,
     });
     expect((await drover('ben', ['snapshot', 'list'], {AWS_ENDPOINT_URL: 'nonsense'})).status).toBe(2);
-  }, 120_000);
+  }, 300_000);
 });

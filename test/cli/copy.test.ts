@@ -18,7 +18,8 @@ describe.skipIf(sshdMissing !== undefined)('drover copy', {timeout: 300_000}, ()
   let sshd: Sshd;
   let proxy: TcpProxy;
   const at = (...names: string[]): string => path.join(dir, ...names);
-  const drover = (...words: string[]): Promise<Ended> => runDrover(['copy', '-i', 'inventory.yml', ...words], {cwd: dir});
+  const drover = (...words: string[]): Promise<Ended> =>
+    runDrover(['copy', '-i', 'inventory.yml', '--trust-inventory', ...words], {cwd: dir});
   beforeAll(async () => {
     dir = await mkdtemp(path.join(tmpdir(), 'drover-copy-'));
     sshd = await startSshd();

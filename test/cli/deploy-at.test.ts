@@ -14,7 +14,7 @@ apps:
   content: {source: ./content, root: ~/timed, hosts: role:web, roll: {waves: [1, 100%], confirm: 2m}}
 `;
 
-describe('deploy --at on the practice fleet', {timeout: 180_000}, () => {
+describe('deploy --at on the practice fleet', {timeout: 300_000}, () => {
   let dir: string;
   let lab: Lab;
   const drover = (...words: string[]): Promise<Ended> => runDrover([...words, '-c', 'timed.yml'], {cwd: dir});

@@ -11,7 +11,7 @@ import {type Ended, runDrover} from './drover.js';
 
 const run = '20261121-102900-81c2';
 
-describe('drover lease', {timeout: 120_000}, () => {
+describe('drover lease', {timeout: 300_000}, () => {
   let dir: string;
   let lab: Lab;
   const drover = (...words: string[]): Promise<Ended> => runDrover(words, {cwd: dir});

@@ -41,7 +41,7 @@ describe.skipIf(!existsSync('/dev/full'))('an answer that cannot be written', ()
   });
 
   it('ends no run: with --events - every host is moved, admitted and free, and the status is 3 where it was 0', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const fleet = path.join(dir, 'lab');
     const lab = await startLab({dir: fleet, hosts: 2, missCostMs: 1, signal: AbortSignal.timeout(60_000)});

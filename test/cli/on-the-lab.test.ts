@@ -9,7 +9,7 @@ import {type Ended, runDrover} from './drover.js';
 const pages = 20;
 
 /** The commands on the practice fleet: needs Node alone, so that it also runs where the real servers cannot. */
-describe('the commands on the practice fleet', {timeout: 120_000}, () => {
+describe('the commands on the practice fleet', {timeout: 300_000}, () => {
   let dir: string;
   let lab: Lab;
   const drover = (...words: string[]): Promise<Ended> => runDrover(words, {cwd: dir});

@@ -16,7 +16,7 @@ interface StatusHost {
 }
 
 /** One story, in order: content that three, then four hosts share out among them, two copies of each partition. */
-describe('parts of a snapshot on the practice fleet', {timeout: 180_000}, () => {
+describe('parts of a snapshot on the practice fleet', {timeout: 300_000}, () => {
   let dir: string;
   let lab: Lab;
   let project: string;

@@ -2,7 +2,7 @@ import {cp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {beforeAll, describe, expect, it} from 'vitest';
 import {policy, useReviewLab} from './review-lab.js';
 
-describe('a plan file that was made', {timeout: 180_000}, () => {
+describe('a plan file that was made', {timeout: 300_000}, () => {
   const {at, drover, succeed, refuse, renew, approve, dir} = useReviewLab();
 
   beforeAll(async () => {

@@ -6,7 +6,7 @@ import {type Lab, startLab} from '../../src/lib/lab/lab.js';
 import {writeContent} from '../../src/lib/lab/lab-content.js';
 import {type Ended, runDrover} from './drover.js';
 
-describe('drover prune', {timeout: 120_000}, () => {
+describe('drover prune', {timeout: 300_000}, () => {
   let dir: string;
   let lab: Lab;
   const ids: string[] = [];

@@ -47,7 +47,7 @@ async function makeProject(folder: string): Promise<(kind: string) => string> {
   };
 }
 
-describe.skipIf(!canTrace)('C5: an input/output error while reading', {timeout: 120_000}, () => {
+describe.skipIf(!canTrace)('C5: an input/output error while reading', {timeout: 300_000}, () => {
   it.each([
     ['snapshots', 'a manifest'],
     ['records', 'a record'],

@@ -2,7 +2,7 @@ import {readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {describe, expect, it} from 'vitest';
 import {useReviewLab} from './review-lab.js';
 
-describe('a reviewed plan', {timeout: 180_000}, () => {
+describe('a reviewed plan', {timeout: 300_000}, () => {
   const {at, droverWith, drover, succeed, refuse, renew, approve, live, dir, lab} = useReviewLab();
 
   it('is the only way where the policy asks for approvals, and the refusal names the commands to type', async () => {

@@ -7,7 +7,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {program, runDrover} from './drover.js';
 
 /** Hosts that are this machine: what is asked of them is real, only the network is not. */
-describe('drover run', {timeout: 120_000}, () => {
+describe('drover run', {timeout: 300_000}, () => {
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(path.join(tmpdir(), 'drover-run-'));

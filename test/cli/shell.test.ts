@@ -9,7 +9,7 @@ import {program, runDrover} from './drover.js';
 
 const scriptMissing = !existsSync('/usr/bin/script');
 
-describe.skipIf(sshdMissing !== undefined || scriptMissing)('drover shell', {timeout: 120_000}, () => {
+describe.skipIf(sshdMissing !== undefined || scriptMissing)('drover shell', {timeout: 300_000}, () => {
   let dir: string;
   let sshd: Sshd;
   beforeAll(async () => {
@@ -35,7 +35,7 @@ ssh: {config: none}
 
   /** On a terminal; what is typed is sent when the host has said something. */
   async function type(words: readonly string[], keys: string): Promise<{status: unknown; shown: string}> {
-    const line = [process.execPath, program, ...words].map((word) => `'${word}'`).join(' ');
+    const line = [process.execPath, program, ...words, '--trust-inventory'].map((word) => `'${word}'`).join(' ');
     const env = {PATH: process.env.PATH ?? '', HOME: dir, TERM: 'xterm', XDG_RUNTIME_DIR: dir, SHELL: '/bin/sh'};
     const child = spawn('/usr/bin/script', ['-qfec', line, '/dev/null'], {cwd: dir, env, stdio: ['pipe', 'pipe', 'ignore']});
     const ended = new Promise((resolve) => child.on('close', resolve));
@@ -58,7 +58,7 @@ ssh: {config: none}
 
   it('opens no connection for several hosts, for this machine or without a terminal', async () => {
     const said = async (...words: string[]): Promise<[number | null, string]> => {
-      const {status, stderr} = await runDrover(['shell', '-i', 'inventory.yml', ...words], {cwd: dir});
+      const {status, stderr} = await runDrover(['shell', '-i', 'inventory.yml', '--trust-inventory', ...words], {cwd: dir});
       return [status, stderr];
     };
     expect(await said('web[1-2]')).toEqual([

@@ -5,7 +5,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {findFreePort, type Sshd, sshdMissing, startSshd} from '../host/sshd.js';
 import {type Ended, runDrover} from './drover.js';
 
-describe.skipIf(sshdMissing !== undefined)('drover hosts trust', {timeout: 120_000}, () => {
+describe.skipIf(sshdMissing !== undefined)('drover hosts trust', {timeout: 300_000}, () => {
   let dir: string;
   let one: Sshd;
   let two: Sshd;

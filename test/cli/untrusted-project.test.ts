@@ -10,7 +10,7 @@ const project = 'inventory: inventory.yml\napps: {site: {source: ., root: /srv/s
 /** A port that nobody listens on: whatever gets as far as a connection fails there. */
 const nowhere = 'address: 127.0.0.1, port: 1, link: openssh';
 
-describe('a project that somebody else wrote', {timeout: 120_000}, () => {
+describe('a project that somebody else wrote', {timeout: 300_000}, () => {
   let dir: string;
   beforeEach(async () => {
     dir = await mkdtemp(path.join(tmpdir(), 'drover-cloned-'));

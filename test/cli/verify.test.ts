@@ -4,7 +4,7 @@ import path from 'node:path';
 import {afterEach, beforeEach, describe, expect, it} from 'vitest';
 import {type Ended, runDrover} from './drover.js';
 
-describe('drover snapshot verify', {timeout: 120_000}, () => {
+describe('drover snapshot verify', {timeout: 300_000}, () => {
   let dir: string;
   const drover = (...words: string[]): Promise<Ended> => runDrover(words, {cwd: dir});
   const spoil = (): void => {

@@ -10,7 +10,7 @@ import {WorkerQueue} from '../operations/worker-queue.js';
 import {type Ended, program, runDrover} from './drover.js';
 
 /** One worker that is this machine, with a queue of files. */
-describe('a worker on the command line', {timeout: 120_000}, () => {
+describe('a worker on the command line', {timeout: 300_000}, () => {
   let dir: string;
   let queue: WorkerQueue;
   const drover = (...words: string[]): Promise<Ended> => runDrover(words, {cwd: dir});

@@ -12,7 +12,7 @@ import {RelayFleet} from './relay-fleet.js';
 const bytesFromHere = (sent: Record<string, Sent>): number =>
   Object.values(sent).reduce((sum, each) => sum + (each.kind === 'staged' ? each.sentBytes : 0), 0);
 
-describe.skipIf(sshdMissing !== undefined)('via a relay', {timeout: 120_000}, () => {
+describe.skipIf(sshdMissing !== undefined)('via a relay', {timeout: 300_000}, () => {
   let fleet: RelayFleet;
   afterEach(async () => {
     expect(await fleet.leftovers()).toEqual([]);

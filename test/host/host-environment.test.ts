@@ -17,7 +17,7 @@ const dash = shells[0] as Shell;
 /** Runs what follows where `setup` has changed mounts or the host's name, and nobody else sees it. */
 const within = (setup: string): readonly string[] => ['unshare', '-m', '-u', 'sh', '-ec', `${setup}; exec "$@"`, 'sh'];
 
-describe('a host that is not like others', {timeout: 120_000}, () => {
+describe('a host that is not like others', {timeout: 300_000}, () => {
   let site: Site;
   beforeEach(async () => {
     site = await Site.make();

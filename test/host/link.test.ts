@@ -104,7 +104,7 @@ describe.skipIf(sshdMissing !== undefined)(`over a real sshd${sshdMissing === un
       }),
     );
     expect(ends).toEqual(['lost', 'lost']);
-  }, 60_000);
+  }, 300_000);
 
   it('opens one connection per host, and a new one after it was dropped', async () => {
     const opener = createLinkOpener({env: plainEnv(), runtimeDirectory});

@@ -21,7 +21,7 @@ import {startProxy} from './tcp-proxy.js';
 
 describe.skipIf(sshdMissing !== undefined)(
   `a network in trouble${sshdMissing === undefined ? '' : ` (${sshdMissing})`}`,
-  {timeout: 120_000},
+  {timeout: 300_000},
   () => {
     let sshd: Sshd;
     let bench: LoginBench;
@@ -86,7 +86,7 @@ describe.skipIf(sshdMissing !== undefined)(
         });
         expect(outcomes.map((outcome) => (outcome.kind === 'failed' ? outcome.problem : outcome.kind))).toEqual(hosts.map(() => 'done'));
         await opener.closeAll();
-      }, 90_000);
+      }, 300_000);
 
       it.each(['Not allowed at this time\r\n', 'Exceeded MaxStartups\r\n', ''])(
         'B14: a server that says %j and hangs up is explained, and is no refused login',
@@ -224,7 +224,7 @@ describe.skipIf(sshdMissing !== undefined)(
       const ends = (await Promise.all(commands)).map(({exit}) => exit.kind);
       expect(ends).toEqual([...behind.map(() => 'lost'), 'exited']);
       await opener.closeAll();
-    }, 90_000);
+    }, 300_000);
 
     it('H4: openssh keeps its sockets elsewhere where the runtime folder cannot be written', async () => {
       const opener = hire('/proc/drover-cannot-write');

@@ -8,7 +8,7 @@ import {linkWith, Site, shells} from './verb-site.js';
 const canTrace = spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', 'true']).status === 0;
 const flushes = 'fsync,fdatasync,syncfs,sync';
 
-describe.skipIf(!canTrace)('C15: a disk that takes 200 ms to flush', {timeout: 120_000}, () => {
+describe.skipIf(!canTrace)('C15: a disk that takes 200 ms to flush', {timeout: 300_000}, () => {
   let site: Site;
   beforeEach(async () => {
     site = await Site.make();

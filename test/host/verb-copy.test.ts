@@ -28,7 +28,7 @@ const list = (folder: string): string =>
 // The prelude of all verbs is tried elsewhere, under bash too.
 describe.each(shells.filter(({name, uid}) => name !== 'bash' && (name !== 'dash' || !isRoot || uid !== undefined)))(
   'copies under $name',
-  {timeout: 120_000},
+  {timeout: 300_000},
   (shell: Shell) => {
     const link = linkWith(shell);
     const dir = mkdtempSync(path.join(tmpdir(), 'drover-copy-'));

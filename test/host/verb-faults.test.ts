@@ -198,5 +198,5 @@ describe('a host in trouble', () => {
     expect([(await lstat(`${at}/holes`)).size, (await lstat(`${at}/nothing`)).size]).toEqual([300 * 1024 * 1024, 0]);
     expect(await readdir(`${at}/empty/inner`)).toEqual([]);
     await site.app.verify(id);
-  }, 120_000);
+  }, 300_000);
 });

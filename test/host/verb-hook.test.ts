@@ -101,7 +101,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     expect(result.output).toContain('output left out here');
     const whole = 'y'.repeat(20_000);
     expect(await run(`printf %s ${whole}`, {maxBytes: 20_000})).toMatchObject({output: whole});
-  }, 90_000);
+  }, 300_000);
 
   it('T6 V2: finds its reply in whatever login files print', async () => {
     for (const noise of [
@@ -156,7 +156,7 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
       {numRuns: 25},
     );
     await site.remove();
-  }, 60_000);
+  }, 300_000);
 
   it('T3 T4: refuses values that would end their line, or are no names', async () => {
     const site = await Site.make(shell);

@@ -53,5 +53,5 @@ describe.skipIf(!canIntrude)('another user of the host', () => {
     expect((await readdir(site.at('releases'))).sort()).toEqual([...ids].sort());
     expect((await site.events()).filter((event) => event.startsWith('confirmed'))).toEqual(ids.map((id) => `confirmed ${id}`));
     await site.remove();
-  }, 120_000);
+  }, 300_000);
 });

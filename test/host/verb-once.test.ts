@@ -22,7 +22,7 @@ function killKeeper(root: string): number {
   return keepers.length;
 }
 
-describe.each(shells)('a once task under $name', {timeout: 120_000}, (shell: Shell) => {
+describe.each(shells)('a once task under $name', {timeout: 300_000}, (shell: Shell) => {
   const {eachShell, oneShell} = itUnder(shell);
   let site: Site;
   let old: string;

@@ -25,7 +25,7 @@ describe.each(shells)('pausing a worker under $name', (shell: Shell) => {
 });
 
 // It always runs under /bin/sh, whatever runs the verbs.
-describe('the keeper of a paused worker', {timeout: 120_000}, () => {
+describe('the keeper of a paused worker', {timeout: 300_000}, () => {
   const use = async () => {
     const site = await Site.make();
     const a = await site.stage({name: 'a'});

@@ -97,7 +97,7 @@ describe.each(shells.filter(({name}) => name !== 'bash'))('a large file that cha
     await expect(site.send(b, {base: a})).rejects.toMatchObject({failure: 'damaged', code: 'integrity'});
     await site.send(b);
     await site.app.verify(b);
-  }, 60_000);
+  }, 300_000);
 });
 
 /** The text of one list of a delta. */

@@ -95,7 +95,7 @@ describe.skipIf(sshdMissing !== undefined).each(loginShells)('a relay, in $name'
       encoding: 'latin1',
       input: '',
       maxBuffer: 100_000_000,
-      timeout: 120_000,
+      timeout: 300_000,
     });
     return {status: asked.status, said: `${asked.stdout}${asked.stderr}`};
   };

@@ -53,5 +53,5 @@ describe('staging', () => {
     expect(await dead).toContain('killed by SIGKILL');
     expect(await site.send(id)).toMatchObject({kind: 'staged'});
     await site.remove();
-  }, 60_000);
+  }, 300_000);
 });

@@ -73,7 +73,7 @@ describe.each(shells)('upkeep under $name', (shell: Shell) => {
 /** 1000 of them are the row; they take some minutes. */
 const runs = Number(process.env.RUNS ?? 32);
 
-describe('many runs, one after another', {timeout: 120_000 + runs * 5000}, () => {
+describe('many runs, one after another', {timeout: 300_000 + runs * 5000}, () => {
   it('F15: leave a journal and records that do not grow, and no temporary file', async () => {
     const site = await Site.make();
     const [a, b] = [await site.stage({name: 'a'}), await site.stage({name: 'b'})];

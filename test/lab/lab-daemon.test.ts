@@ -27,7 +27,7 @@ afterEach(async () => {
   await rm(dir, {recursive: true});
 });
 
-describe('the background lab', {timeout: 120_000}, () => {
+describe('the background lab', {timeout: 300_000}, () => {
   it('comes up, is found again, serves, and goes down', async () => {
     const up = await labUp({dir, entry: entryFor(dir), signal});
     expect(up.hosts.map(({name}) => name)).toEqual(['web1', 'web2', 'lb1']);

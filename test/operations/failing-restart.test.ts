@@ -18,7 +18,7 @@ const servesRelease = {
 } as const;
 const {roll} = makeApp();
 
-describe('V11: a service that does not come up', {timeout: 120_000}, () => {
+describe('V11: a service that does not come up', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let good: string;
   let next: string;

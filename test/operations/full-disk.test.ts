@@ -15,7 +15,7 @@ const app = makeApp({
   health: [{kind: 'run', command: 'test -s name', timeoutMs: 5000, intervalMs: 100, rise: 1, deadlineMs: 10_000}],
 });
 
-describe.runIf(canMount)('a host without a byte left', {timeout: 120_000}, () => {
+describe.runIf(canMount)('a host without a byte left', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let disk: string;
   let [first, second] = ['', ''];

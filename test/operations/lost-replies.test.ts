@@ -23,7 +23,7 @@ import {makeApp} from './site-fleet.js';
 /** What becomes of the cable once the verb runs: `cut` when it is done, `frozen` for good before that. */
 type Fate = 'cut' | 'frozen';
 
-describe.skipIf(sshdMissing !== undefined)('a deploy whose replies are lost', {timeout: 120_000}, () => {
+describe.skipIf(sshdMissing !== undefined)('a deploy whose replies are lost', {timeout: 300_000}, () => {
   let sshd: Sshd;
   let proxy: TcpProxy;
   let site: Site;

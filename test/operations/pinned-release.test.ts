@@ -10,7 +10,7 @@ const watched: App = makeApp({
   health: [{kind: 'run', command: '! grep -q bad name', timeoutMs: 5000, intervalMs: 100, rise: 1, deadlineMs: 300}],
 });
 
-describe('a release that was taken back', {timeout: 120_000}, () => {
+describe('a release that was taken back', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let good: string;
   let bad: string;

@@ -13,7 +13,7 @@ import {canaryFirst, makeApp, SiteFleet} from './site-fleet.js';
 
 const canary = makeApp({roll: canaryFirst});
 
-describe('the plan file of a rollback', {timeout: 120_000}, () => {
+describe('the plan file of a rollback', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let ids: readonly string[];
   const patient = makeApp({roll: {...makeApp().roll, budget: 1}});
@@ -96,7 +96,7 @@ describe('the fleet that a plan file is for', () => {
   });
 });
 
-describe('a plan file on its hosts', {timeout: 120_000}, () => {
+describe('a plan file on its hosts', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let first: string;
   let next: string;

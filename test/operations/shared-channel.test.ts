@@ -33,7 +33,7 @@ function makeGate(): {open: () => void; opened: Promise<void>} {
 const isStep = (happening: Happening, kind: 'step-started' | 'step-ended', step: string, host: string): boolean =>
   happening.kind === kind && happening.step === step && happening.host === host;
 
-describe('an NSQ channel that workers share', {timeout: 120_000}, () => {
+describe('an NSQ channel that workers share', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let one: NsqDouble;
   let two: NsqDouble;

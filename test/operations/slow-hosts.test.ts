@@ -48,5 +48,5 @@ describe.skipIf(sshdMissing !== undefined)('a command on hosts of which some are
       expect.stringContaining('connection refused'),
     ]);
     expect([end.outcome, end.exit]).toEqual(['needs-attention', 8]);
-  }, 120_000);
+  }, 300_000);
 });

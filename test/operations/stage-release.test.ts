@@ -151,7 +151,7 @@ describe.skipIf(sshdMissing !== undefined)('a transfer over a real sshd', () => 
     }
     expect(continued.filter((offset) => offset > 0 && offset < bytes).length).toBeGreaterThan(0);
     await operator.links.closeAll();
-  }, 240_000);
+  }, 300_000);
 
   it('is given up after as many tries as were declared, and continued by another operator with another home', async () => {
     await clear();
@@ -181,7 +181,7 @@ describe.skipIf(sshdMissing !== undefined)('a transfer over a real sshd', () => 
     expect(third.offsets[0]).toBeGreaterThanOrEqual(held);
     await site.app.verify(id);
     await third.links.closeAll();
-  }, 120_000);
+  }, 300_000);
 
   it('B14: is not tried again where the login is refused', async () => {
     const operator = await hire({via: 'direct', retries: 5});
@@ -190,7 +190,7 @@ describe.skipIf(sshdMissing !== undefined)('a transfer over a real sshd', () => 
     expect((await operator.stage(id, stranger))[0]).toMatchObject({kind: 'failed', problem: {code: 'authentication'}});
     expect(operator.retries).toEqual([]);
     await operator.links.closeAll();
-  }, 60_000);
+  }, 300_000);
 
   it('says its limits before it begins, and obeys them', async () => {
     await clear();
@@ -219,5 +219,5 @@ describe.skipIf(sshdMissing !== undefined)('a transfer over a real sshd', () => 
     expect(passed.at(-1)?.bytes).toBe(delta.bytes);
     await site.app.verify(id);
     await operator.links.closeAll();
-  }, 60_000);
+  }, 300_000);
 });

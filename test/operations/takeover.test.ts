@@ -4,7 +4,7 @@ import type {Fence} from '../../src/lib/host/fence.js';
 import {copiesOf} from '../host/copies-of.js';
 import {SiteFleet} from './site-fleet.js';
 
-describe('a rollback that takes over from a run that is alive', {timeout: 120_000}, () => {
+describe('a rollback that takes over from a run that is alive', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let ids: readonly string[];
   let fence: Fence;

@@ -8,7 +8,7 @@ import {TimedFleet} from './timed-fleet.js';
 /** All hosts at once, this long from now. */
 const soon = (inMs: number): TimeRequest => ({timeMs: Math.ceil((Date.now() + inMs) / 1000) * 1000, gapMs: 0, clockBoundMs: 1000});
 
-describe('a deploy at a time, on hosts of this machine', {timeout: 180_000}, () => {
+describe('a deploy at a time, on hosts of this machine', {timeout: 300_000}, () => {
   let fleet: TimedFleet;
   let before: readonly string[];
   const copy = copiesOf(async () => {

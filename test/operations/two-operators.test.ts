@@ -5,7 +5,7 @@ import {SiteFleet} from './site-fleet.js';
 
 const rounds = Number(process.env.ROUNDS ?? 4);
 
-describe('several operators', {timeout: 120_000}, () => {
+describe('several operators', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let one: string;
   const copy = copiesOf(async () => {

@@ -6,7 +6,7 @@ import {canaryFirst, makeApp, SiteFleet} from './site-fleet.js';
 /** One host after the other. */
 const app = makeApp({roll: canaryFirst});
 
-describe('a rollback after a controller that died', {timeout: 120_000}, () => {
+describe('a rollback after a controller that died', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let [one, two]: string[] = [];
   const copy = copiesOf(async () => {

@@ -11,7 +11,7 @@ import {NsqDouble} from '../traffic/nsq-double.js';
 import {makeApp, SiteFleet} from './site-fleet.js';
 import {WorkerQueue} from './worker-queue.js';
 
-describe('workers', {timeout: 120_000}, () => {
+describe('workers', {timeout: 300_000}, () => {
   let fleet: SiteFleet;
   let queue: WorkerQueue;
   let homes: readonly string[];

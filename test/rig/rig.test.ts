@@ -74,7 +74,7 @@ describe.skipIf(!available.ok)(`the rig${available.ok ? '' : ` (${available.why}
     await traffic.waitFor((sample) => {
       if (sample.host && sample.cache === 'hit') seen.add(sample.host);
       return seen.size === 8;
-    }, 20_000);
+    }, 300_000);
     const startedAt = traffic.report().samples[0]?.at ?? 0;
     await traffic.waitFor((sample) => sample.at > startedAt + 2000, 20_000);
     const report = await traffic.stop();

@@ -42,7 +42,7 @@ describe('the pieces of a file', () => {
       ),
       {numRuns: 40},
     );
-  }, 60_000);
+  }, 300_000);
 
   it('are none where little of the file is in the base, or where a file is damaged', async () => {
     await withFolder(async (folder) => {
@@ -64,5 +64,5 @@ describe('the pieces of a file', () => {
       const pieces = await findPieces(base, put(`${folder}/new`, fresh), never);
       expect(pieces?.length ?? 0).toBeLessThanOrEqual(2000);
     });
-  }, 60_000);
+  }, 300_000);
 });

@@ -124,5 +124,5 @@ describe('compileIgnores()', () => {
         {numRuns: 150},
       );
     });
-  }, 60_000);
+  }, 300_000);
 });

@@ -46,7 +46,7 @@ describe('cutParts()', () => {
       ),
       {numRuns: 60},
     );
-  }, 120_000);
+  }, 300_000);
 
   it('gives the same id again, whatever else is cut beside it', async () => {
     await withFolder(async (at) => {

@@ -128,5 +128,5 @@ describe('a file that is written to while it is read', () => {
         expect(bytes.equals(Buffer.alloc(bytes.length, bytes[0]))).toBe(true);
       }
     });
-  }, 60_000);
+  }, 300_000);
 });

@@ -24,7 +24,7 @@ describe('a snapshot', () => {
       ),
       {numRuns: 60},
     );
-  }, 120_000);
+  }, 300_000);
 
   it('of any tree and the delta from any other give that tree, and a manifest with its digest', async () => {
     await fc.assert(
@@ -44,7 +44,7 @@ describe('a snapshot', () => {
       ),
       {numRuns: 60},
     );
-  }, 120_000);
+  }, 300_000);
 
   it('has a manifest that parses to what was rendered', async () => {
     await fc.assert(
@@ -59,7 +59,7 @@ describe('a snapshot', () => {
       ),
       {numRuns: 40},
     );
-  }, 60_000);
+  }, 300_000);
 
   it('E14: has one id whatever the times, the umask, the place and the order of creation', async () => {
     await withFolder(async (folder) => {

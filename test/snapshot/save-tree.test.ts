@@ -45,7 +45,7 @@ describe('a save', () => {
       }
       expect(states['0 records']).toBeGreaterThan(5);
     });
-  }, 120_000);
+  }, 300_000);
 
   it.each(['writeSync', 'writeFileSync', 'fsyncSync', 'renameSync'] as const)(
     'on a full disk (%s) says so, and leaves a valid store without leftovers',
@@ -143,7 +143,7 @@ describe('a save', () => {
       expect(await store.list()).toHaveLength(1);
       expect(await store.verify(undefined, never)).toEqual([]);
     });
-  }, 30_000);
+  }, 300_000);
 
   it('that is aborted leaves nothing behind', async () => {
     await withFolder(async (folder) => {

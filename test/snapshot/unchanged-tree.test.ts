@@ -163,7 +163,7 @@ describe('a tree of which one thing has changed', () => {
       ),
       {numRuns: 60},
     );
-  }, 120_000);
+  }, 300_000);
 
   it('is noticed when only the rules of what to leave out have changed', async () => {
     await withFolder(async (folder) => {
