@@ -16,9 +16,9 @@ export function parseHostKey(text: string): string[] {
   });
 }
 
-/** A path without what ssh would expand or take as a quote, and without control characters. */
+/** A path without what ssh would expand or take as a quote, without control characters and halves of characters. */
 function parsePath(text: string): string | undefined {
-  return text.trim() === '' || /[%"'\\\p{Cc}]|\$\{/u.test(text) || /^~[^/]/.test(text) || text === '~' ? undefined : text;
+  return text.trim() === '' || /[%"'\\\p{Cc}\p{Cs}]|\$\{/u.test(text) || /^~[^/]/.test(text) || text === '~' ? undefined : text;
 }
 
 const pathRule = 'an absolute path, a path from the folder of the inventory, or ~/…; without %, quotes or ${';
