@@ -64,6 +64,13 @@ export const ofVerbs = [
     by: {tests: 'test/host/verb-dead-man.test.ts', names: 'I8: leads back to no release'},
   },
   {
+    name: 'a way back leads to what nobody had confirmed',
+    file: 'src/lib/host/verbs/revert.sh',
+    find: '  from=$home\n',
+    replace: '',
+    by: {tests: 'test/host/verb-switching.test.ts', names: 'I8: takes back to what was proven'},
+  },
+  {
     name: 'the dead-man fires where another run has confirmed',
     file: 'src/lib/host/verbs/dead-man.sh',
     find: '[ "$last" = "$run intent" ] || exit 0\n',

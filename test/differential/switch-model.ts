@@ -44,6 +44,18 @@ function isHome({journal}: ModelState, release: string): boolean {
   return !isBrought || lines.some(([, , event, to]) => event === 'confirmed' && to === release);
 }
 
+/** Where a host goes back to that leaves a release. */
+function findHome(state: ModelState, release: string, left: string): string {
+  if (isHome(state, release)) return release;
+  const words = state.journal.map((line) => line.split(' '));
+  const taken = new Set(words.filter(([, , event]) => event === 'reverted').map(([, run]) => run));
+  const pinned = new Set(state.pins.map((pin) => pin.release));
+  const proven = words.filter(([, run, event]) => event === 'confirmed' && !taken.has(run)).map(([, , , id = '']) => id);
+  const home = proven.findLast((id) => id !== left && !pinned.has(id) && isStaged(state, id));
+  if (home === undefined) throw new ModelFailure('missing');
+  return home;
+}
+
 /** The verbs that move `current`, and the dead-man's switch. */
 export const switchVerbs = {
   *switch(state, input) {
@@ -111,7 +123,8 @@ export const switchVerbs = {
     requireLease(state, input);
     const intent = lastDetail(state, run, 'intent');
     if (intent === undefined) return done('unchanged', `live ${state.live}`);
-    const [from = '', to = ''] = intent.split(' ');
+    const [before = '', to = ''] = intent.split(' ');
+    const from = before === to ? to : findHome(state, before, to);
     state.ballast = false;
     yield;
     folder.decision = 'reverted';

@@ -70,6 +70,31 @@ describe.each(shells)('switching under $name', (shell: Shell) => {
     expect(await site.live()).toBe(a);
   });
 
+  it('I8: takes back to what was proven here last where nobody had proved what was here before', async () => {
+    const c = await site.stage({name: 'c'});
+    await site.deploy('run-1', undefined, a);
+    const dead = await site.lease('run-2', a, b, {ttl: 0});
+    await site.app.switchTo(dead, {from: a, to: b, confirmSeconds: 0, restart: ''});
+    const fence = await site.lease('run-3', b, c);
+    await site.app.switchTo(fence, {from: b, to: c, confirmSeconds: 0, restart: ''});
+    expect(await site.app.revert(fence)).toEqual({changed: true, live: a, from: c});
+    expect(await site.app.revert(fence)).toEqual({changed: false, live: a, from: c});
+    expect((await site.events()).at(-1)).toBe(`reverted ${c} ${a}`);
+  });
+
+  it('I8: takes nothing back where nothing was ever proven here, and says so', async () => {
+    const dead = await site.lease('run-1', undefined, a, {ttl: 0});
+    await site.app.switchTo(dead, {from: undefined, to: a, confirmSeconds: 0, restart: ''});
+    const fence = await site.lease('run-2', a, b);
+    await site.app.switchTo(fence, {from: a, to: b, confirmSeconds: 0, restart: ''});
+    await expect(site.app.revert(fence)).rejects.toMatchObject({
+      failure: 'missing',
+      message: expect.stringContaining('was never healthy here, and no other one was') as string,
+    });
+    expect(await site.live()).toBe(b);
+    await site.app.confirm(fence, b);
+  });
+
   it('records a failed run that never came to its switch as reverted', async () => {
     await site.deploy('run-1', undefined, a);
     const fence = await site.lease('run-2', a, b);

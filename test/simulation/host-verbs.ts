@@ -239,6 +239,21 @@ export class HostVerbs extends HostFiles {
     return release === '' || !isBrought || lines.some(({event, detail}) => event === 'confirmed' && detail === release);
   }
 
+  private findHome(release: string, left: string): string {
+    if (this.isHome(release)) return release;
+    const home = this.listProven().find((id) => id !== left);
+    return home ?? refuse('missing', `release ${release} was never healthy here, and no other one was`);
+  }
+
+  /** Releases that were confirmed here by a run that did not take them back, are whole and not pinned out; newest first. */
+  private listProven(): readonly string[] {
+    const journal = this.journal();
+    const taken = new Set(journal.filter(({event}) => event === 'reverted').map(({run}) => run));
+    const confirmed = journal.filter(({event, run}) => event === 'confirmed' && !taken.has(run)).map(({detail}) => detail);
+    const staged = this.disk.list('releases/');
+    return [...new Set(confirmed.reverse())].filter((id) => staged.includes(id) && this.disk.read(`pins/${id}`) === undefined);
+  }
+
   private arm({run = '', from = '', to = '', seconds}: Values, world: HostWorld): void {
     const token = `${world.boot}.${world.now}`;
     this.disk.write(`runs/${run}/armed`, world.boot);
@@ -266,7 +281,8 @@ export class HostVerbs extends HostFiles {
     const {owner} = this.requireLease(values);
     const intent = this.lastDetail(run, 'intent');
     if (intent === undefined) return ['unchanged', `live ${this.live}`];
-    const [from = '', to = ''] = [intent.slice(0, intent.indexOf(' ')), intent.slice(intent.lastIndexOf(' ') + 1)];
+    const [before = '', to = ''] = [intent.slice(0, intent.indexOf(' ')), intent.slice(intent.lastIndexOf(' ') + 1)];
+    const from = before === to ? to : this.findHome(before, to);
     this.decide(run, 'reverted');
     if (from === to) {
       this.disk.flush();
@@ -322,10 +338,8 @@ export class HostVerbs extends HostFiles {
 
   private prune({keep = '', protect = ''}: Values, world: HostWorld): readonly string[] {
     const journal = this.journal();
-    const taken = new Set(journal.filter(({event}) => event === 'reverted').map(({run}) => run));
-    const confirmed = journal.filter(({event, run}) => event === 'confirmed' && !taken.has(run)).map(({detail}) => detail);
     const staged = this.disk.list('releases/');
-    const proven = [...new Set(confirmed.reverse())].filter((id) => staged.includes(id) && this.disk.read(`pins/${id}`) === undefined);
+    const proven = this.listProven();
     const previous = proven.find((id) => id !== this.live);
     const open = this.openRuns();
     const named = [

@@ -134,18 +134,18 @@ export class Judge {
   private judgeChange(host: SimHost, what: string, before: Memory, after: Memory, intent: Line | undefined, isRollback: boolean): void {
     const [from = '', to = ''] = intent?.detail.split(' ') ?? [];
     const isSwitch = what === 'switch';
+    const isGood = (release: string): boolean => release === '' || this.confirmed.get(host.name)?.has(release) === true;
+    // Where the one before was never good here, the way back leads past it.
+    const isBack = after.live === from || !isGood(from);
     this.rule(
-      isSwitch ? before.live === from && after.live === to : before.live === to && after.live === from,
+      isSwitch ? before.live === from && after.live === to : before.live === to && isBack,
       `I10: ${what} of ${host.name} goes from ${short(before.live)} to ${short(after.live)}, the intent was ${short(from)} to ${short(to)}`,
     );
     if (isSwitch) {
       this.rule(!this.schedule.isDrained || this.fleet.out.has(host.name) || !host.isUp, `I17: ${host.name} switches in rotation`);
       if (!isRollback) return;
     }
-    this.rule(
-      after.live === '' || this.confirmed.get(host.name)?.has(after.live) === true,
-      `I8: ${host.name} goes back to ${short(after.live)}, which was never healthy there (${what})`,
-    );
+    this.rule(isGood(after.live), `I8: ${host.name} goes back to ${short(after.live)}, which was never healthy there (${what})`);
   }
 
   /** The store has let go of these. */

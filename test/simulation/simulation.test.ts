@@ -74,6 +74,19 @@ describe('the simulator', {timeout: 600_000}, () => {
     expect(status, said).toBe(0);
   });
 
+  it('I8: a run that took over half a deploy goes back to what was proven, and not to that half', async () => {
+    const world = {
+      ...{seed: 1, silos: [2], floor: 1, budget: 0, soakMs: 0, confirmMs: 300_000, isDrained: true, badOn: []},
+      actors: [
+        {command: 'deploy', startMs: 0, faults: [{nth: 14, kind: 'kill-before'}]},
+        {command: 'other-deploy', startMs: 95_000, isAfter: true, waitLeaseMs: 300_000, faults: [{nth: 23, kind: 'kill-before'}]},
+      ],
+    };
+    const {status, said} = await prove('simulate', '--schedule', JSON.stringify(world));
+    expect(said).toContain('eu-1 revert');
+    expect(status, said).toBe(0);
+  });
+
   it('plays the same world for the same seed, one line per event', async () => {
     const [one, other] = await Promise.all([prove('simulate', '--seed', '7'), prove('simulate', '--seed', '7')]);
     expect(one).toEqual(other);

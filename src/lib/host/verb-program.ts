@@ -54,11 +54,11 @@ const pieces: Partial<Record<VerbName, readonly string[]>> = {
   'relay-pull': ['part', 'relay'],
   'relay-renew': ['relay'],
   'relay-serve': ['relay', 'relay-programs'],
-  revert: ['pins'],
+  revert: ['pins', 'home'],
   'stage-commit': ['tree'],
   'stage-fetch': ['part'],
   'stage-put': ['part'],
-  switch: ['dead-man', 'readiness', 'timing', 'appointment'],
+  switch: ['home', 'dead-man', 'readiness', 'timing', 'appointment'],
   verify: ['tree'],
 };
 

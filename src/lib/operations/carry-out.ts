@@ -54,7 +54,7 @@ export async function carryOut(world: World, options: CarryOptions): Promise<Rol
     plan.at === undefined ? {} : {book: new Appointments(world, {at: plan.at, leadMs: openLeadMs(app, plan.hosts.length), isResumed})};
   const crew: Crew = {
     ...{world, app, plan, kept, balancer, hosts, unusable, ...book},
-    ...{fences: new Map(), paused: new Map(), holds: new ChannelHolds(), closed: new Map()},
+    ...{fences: new Map(), paused: new Map(), holds: new ChannelHolds(), closed: new Map(), homes: new Map()},
   };
   const members = hostsOfApp(world.inventory, app);
   const queue: RolloutEvent[] = [{kind: 'begin'}];

@@ -26,7 +26,7 @@ export async function carryStep(
   if (fence === undefined) throw new Error(`${step} of ${name} without a lease`);
   const note = (event: string): Promise<void> => useHost(world, host, app, (on) => on.note(fence, event, ''));
   const isWorker = findWork(app, host) !== undefined;
-  const serving = direction === 'forward' ? planned.to : planned.from;
+  const serving = direction === 'forward' ? planned.to : (crew.homes.get(name) ?? planned.from);
   switch (step) {
     case 'drain': {
       const action = async (): Promise<{readonly detail?: string}> => {
@@ -91,11 +91,24 @@ export async function carryStep(
         host,
         step,
         action: () => useHost(world, host, app, (on) => on.revert(fence, left)),
-        describe: ({changed}) => ({unchanged: !changed}),
+        describe: ({changed, ...back}) => {
+          const home = homeOf(planned, back);
+          return {
+            unchanged: !changed,
+            ...(home === undefined ? {} : {detail: `to ${home.slice(0, 12)}: what was here before had never been healthy`}),
+          };
+        },
       });
+      const home = homeOf(planned, result);
+      if (home !== undefined) crew.homes.set(name, home);
       return {restarted: result.from === undefined};
     }
   }
+}
+
+/** Where a host went back to, if that is not what it served before. */
+function homeOf({from: before}: PlannedHost, {from, live}: {from: string | undefined; live: string | undefined}): string | undefined {
+  return from === undefined || live === before ? undefined : live;
 }
 
 /** In a rollback by hand: the release that turned out bad. */

@@ -30,6 +30,8 @@ export interface Crew {
   readonly fences: Map<string, Fence>;
   /** Workers that this process has paused and not resumed, and whether the host went on to its move. */
   readonly paused: Map<string, PausedWorker>;
+  /** Host -> where it went back to, if that is not what it served before: nobody had ever proved that there. */
+  readonly homes: Map<string, string>;
   /** Who of them keeps an NSQ channel paused. */
   readonly holds: ChannelHolds;
   /** Worker -> where its NSQ channel could not be opened again, in words: debt of the run, whatever becomes of the hosts. */

@@ -13,16 +13,6 @@ arm_dead_man() {
   fi
   printf 'armed %s\n' "$seconds"
 }
-# is_home RELEASE: a host may go back to it by itself. Not to one that a run brought here and nobody ever confirmed: whoever takes that one back
-# leaves the host on what was good.
-is_home() {
-  [ -f "$state/journal" ] || return 0
-  brought=$(awk -F'[ ]' -v id="$1" '
-    $4 == "intent" && $6 == id && $5 != id {brought = "unproven"}
-    $4 == "confirmed" && $5 == id {good = 1}
-    END {if (!good) print brought}' "$state/journal")
-  [ -z "$brought" ]
-}
 # disarm_dead_man: nothing was switched, so that there is nothing to take back.
 disarm_dead_man() {
   rm -f "$state/runs/$run/watch" "$state/runs/$run/armed"

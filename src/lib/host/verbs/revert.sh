@@ -1,4 +1,5 @@
-# Takes this run's change on this host back: to what the host's own journal recorded before it. Replies with the release that is live then.
+# Takes this run's change on this host back: to what the host's own journal recorded before it, or, where nobody had ever proved that, to what was
+# proven here last. Replies with the release that is live then.
 # With a detail, what is left is pinned out for that reason.
 open_run
 enter
@@ -11,6 +12,10 @@ if [ -z "$line" ]; then
 fi
 from=${line%% *}
 to=${line##* }
+if [ "$from" != "$to" ]; then
+  find_home "$from" "$to" || fail 13 "release $from was never healthy here, and no other one was: there is nothing to go back to"
+  from=$home
+fi
 # A full disk must not keep a host on a bad release.
 rm -f "$state/ballast"
 decide reverted
