@@ -28,7 +28,7 @@ export async function growFleet(
       writeFileSync(path.join(project.folder, 'inventory.yml'), fleet.inventory(hosts));
       putAside(fleet.hosts.slice(0, hosts), 'content');
       const push = (id = ''): Promise<Sample> => {
-        const {command, ...options} = project.command('push', 'content', id, '--all', '--concurrency', '100');
+        const {command, ...options} = project.command('push', 'content', id, '--all', '--inventory-changed', '--concurrency', '100');
         return measure(command, options);
       };
       await push(ids[0]);

@@ -95,7 +95,7 @@ function prepareDrover({fleet, hosts, folder, before, after, port}: PushStage): 
   };
   const push = (name: string, id: string, prepare: () => void): Contender => ({
     name,
-    ...project.command('push', 'content', id, '--all', '--concurrency', String(hosts.length)),
+    ...project.command('push', 'content', id, '--all', '--inventory-changed', '--concurrency', String(hosts.length)),
     prepare: () => {
       prepare();
       forgetDeltas();

@@ -28,7 +28,7 @@ try {
   const after = path.join(work, 'after');
   changeTwoFiles(before, after);
   const stage = {fleet, hosts: fleet.hosts, folder: work, before, after};
-  const rows = await holdContest(listPushers(stage, peers), {rounds: flags.quick ? 1 : 3, say});
+  const rows = await holdContest(listPushers(stage, peers), {rounds: flags.quick ? 1 : 2, say});
   const {perHost, deltaBytes} = await countWireBytes(stage, peers);
   const linked = await measure(['cp', '-al', before, path.join(work, 'linked')], {cwd: work});
   const contest: Section = {
