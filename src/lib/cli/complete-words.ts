@@ -119,8 +119,9 @@ interface KnownCommand {
 
 function findCommand(before: readonly string[], commands: CommandShapes): KnownCommand | undefined {
   for (let words = before.length; words > 0; words -= 1) {
-    const shape = commands[before.slice(0, words).join(':')];
-    if (shape !== undefined && Object.hasOwn(commands, before.slice(0, words).join(':'))) return {shape, words};
+    const id = before.slice(0, words).join(':');
+    const shape = Object.hasOwn(commands, id) ? commands[id] : undefined;
+    if (shape !== undefined) return {shape, words};
   }
   return undefined;
 }

@@ -6,7 +6,6 @@ import {stateDirectory} from './state-directory.js';
 
 /** No key that a user waits for may wait longer. */
 const patienceMs = 2000;
-const mostNames = 2000;
 
 /**
  * The names that the project's own files, the local store and this machine's journal have. Runs no program and asks nobody: an inventory that is
@@ -14,7 +13,7 @@ const mostNames = 2000;
  */
 export async function listNames(request: NameRequest, env: NodeJS.ProcessEnv): Promise<readonly Candidate[]> {
   try {
-    return (await readNames(request, env)).slice(0, mostNames);
+    return await readNames(request, env);
   } catch {
     // The command that the user goes on to write tells what is wrong.
     return [];

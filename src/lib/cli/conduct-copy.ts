@@ -38,11 +38,9 @@ export async function conductCopy(source: string, target: string, flags: CopyFla
       const more = [flags.merge ? ['--merge'] : [], flags.inventory === undefined ? [] : ['-i', flags.inventory]].flat();
       const next = ['drover copy', ...[...words, '--hosts-from', `${world.run}:failed`, ...more].map(quoteWord)].join(' ');
       const options = {hosts, retries: flags['retry-around-failure'], next};
-      const end =
-        tree === undefined
-          ? await copyFromHosts(world, {...options, from: way.source, into: way.target, maxBytes: flags['max-size']})
-          : await copyToHosts(world, {...options, tree, to, merge: flags.merge});
-      return end;
+      return tree === undefined
+        ? copyFromHosts(world, {...options, from: way.source, into: way.target, maxBytes: flags['max-size']})
+        : copyToHosts(world, {...options, tree, to, merge: flags.merge});
     },
   });
 }

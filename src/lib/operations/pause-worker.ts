@@ -89,6 +89,7 @@ async function isLeftClosed(crew: Crew, worker: Worker, intake: Extract<Intake, 
       on.notePause(fence, writeResume(intake, origins), {patienceSeconds: 0, isShared: true}),
     );
   } catch (error) {
+    // The note of the pause itself is still there, and its keeper opens all of it.
     if (!(error instanceof DroverError)) throw error;
   }
   return true;
