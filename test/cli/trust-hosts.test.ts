@@ -50,6 +50,30 @@ describe.skipIf(sshdMissing !== undefined)('drover hosts trust', {timeout: 300_0
     expect(await known()).toBe(written);
   });
 
+  it('B12 asks no more hosts at a time than their sshd takes', async () => {
+    const narrow = await startSshd({config: ['MaxStartups 4:100:4']});
+    try {
+      await writeFile(path.join(dir, 'many.yml'), `hosts:\n  web[1-24]: {port: ${narrow.port}}\nssh: {config: many}\n`);
+      await writeFile(path.join(dir, 'many'), 'Host web*\n  HostName 127.0.0.1\n');
+      const {status, stdout} = await drover(
+        'hosts',
+        'trust',
+        '-i',
+        'many.yml',
+        '--all',
+        '--yes',
+        '--concurrency',
+        '24',
+        '--file',
+        'many-known',
+      );
+      expect(stdout).toMatch(/wrote 24 keys to many-known\n/);
+      expect(status).toBe(0);
+    } finally {
+      await narrow.stop();
+    }
+  });
+
   it('B15 never writes a key in the place of another, and names hosts that show none', async () => {
     const right = await known();
     const [, type, key = ''] = (one.hostKeys[0] ?? '').split(/^(\S+) /);

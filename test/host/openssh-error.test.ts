@@ -20,7 +20,12 @@ describe('the words of a failed ssh', () => {
 
   it('B19: a jump host that drops a login is a dropped login', () => {
     const dropped = 'kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\n';
-    expect(readSshError(makeHost(), `${dropped}${closed}`)).toBeInstanceOf(DroppedLogin);
-    expect(readSshError(makeHost(), closed)).toBeInstanceOf(DroppedLogin);
+    const byJumpHost = readSshError(makeHost(), `${dropped}${closed}`);
+    expect(byJumpHost).toBeInstanceOf(DroppedLogin);
+    expect(byJumpHost.message).toBe('web1: 10.0.0.1 port 22 closed the connection before the login');
+    const behindIt = readSshError(makeHost(), closed);
+    expect(behindIt).toBeInstanceOf(DroppedLogin);
+    expect(behindIt.message).toBe('web1: the ProxyCommand or jump host before it closed the connection before the login');
+    expect(behindIt.problems[0]?.fix).toMatch(/^see where it ends: ssh -v web1; or sshd there has too many logins/);
   });
 });

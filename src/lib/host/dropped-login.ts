@@ -1,14 +1,20 @@
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
 
-/** The server closed the connection before any login was asked for: it had too many at once, or shuts this address out for a while. */
+const whenBusy =
+  'sshd there has too many logins at once (MaxStartups), or shuts this address out for 15 s to 10 min after logins that failed (PerSourcePenalties)';
+
+/**
+ * The server closed the connection before any login was asked for: it had too many at once, or shuts this address out for a while. Without
+ * `where` it came through a program or another host, either of which may have closed it.
+ */
 export class DroppedLogin extends DroverError {
-  constructor(host: Host, where: string) {
+  constructor(host: Host, where: string | undefined) {
     super({
       code: 'unreachable',
-      message: `${host.name}: ${where} closed the connection before the login`,
+      message: `${host.name}: ${where ?? 'the ProxyCommand or jump host before it'} closed the connection before the login`,
       host: host.name,
-      fix: 'try again later: sshd there has too many logins at once (MaxStartups), or shuts this address out for 15 s to 10 min after logins that failed (PerSourcePenalties)',
+      fix: where === undefined ? `see where it ends: ssh -v ${host.name}; or ${whenBusy}` : `try again later: ${whenBusy}`,
     });
   }
 }

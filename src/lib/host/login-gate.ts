@@ -1,4 +1,5 @@
 import {DroppedLogin} from './dropped-login.js';
+import type {ResolvedSsh} from './ssh-settings.js';
 
 /** Logins at once through one door: sshd's MaxStartups drops some from the eleventh on by default, counting those of everybody. */
 const usualLogins = 8;
@@ -44,6 +45,11 @@ export class LoginGate {
       }
     }
   }
+}
+
+/** The door that a login goes through: that of the first jump host, where there is one. */
+export function doorTo({proxyJump, hostname, port}: ResolvedSsh): string {
+  return proxyJump ?? `${hostname}:${port}`;
 }
 
 function widen(door: Door): void {

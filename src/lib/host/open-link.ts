@@ -6,7 +6,7 @@ import type {Host} from '../inventory/host.js';
 import {KnownHosts, knownName} from './known-hosts.js';
 import type {Link, LinkOpener} from './link.js';
 import {LocalLink} from './local-link.js';
-import {LoginGate} from './login-gate.js';
+import {doorTo, LoginGate} from './login-gate.js';
 import {connectOpenssh} from './openssh-link.js';
 import {runShell} from './openssh-shell.js';
 import {PrintingLink} from './printing-link.js';
@@ -46,7 +46,7 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
     const why = host.ssh.link === 'auto' ? await whyOpenssh(resolved, knownHosts) : undefined;
     if (why !== undefined) await options.onOpenssh?.(host, why);
     const byOpenssh = why !== undefined || host.ssh.link === 'openssh';
-    return gate.pass(resolved.proxyJump ?? `${resolved.hostname}:${resolved.port}`, signal, async () => {
+    return gate.pass(doorTo(resolved), signal, async () => {
       if (!byOpenssh) return connectSsh(host, resolved, knownHosts, signal);
       return connectOpenssh(host, {directory: await socketDirectory(), env: options.env, resolved, knownHosts, signal});
     });

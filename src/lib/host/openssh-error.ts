@@ -60,11 +60,17 @@ export function readSshError(host: Host, stderr: string, recorded: readonly Know
     return problem('unreachable', ended, 'check that sshd runs there and that you can reach it, and each host before it');
   // ssh says this too of a jump host that was not reached, but then not alone.
   if (/kex_exchange_identification: (?:Connection closed|read: Connection reset)/.test(stderr))
-    return new DroppedLogin(host, /Connection (?:closed|reset) by (\S+ port \d+)/.exec(lines.at(-1) ?? '')?.[1] ?? 'sshd there');
+    return new DroppedLogin(host, findCloser(lines));
   if (/ssh: not found/.test(stderr)) return problem('unreachable', 'ssh not found in PATH', 'install the OpenSSH client');
   if (/unix_listener: .*too long/.test(stderr))
     return problem('unsupported', 'the path of the control socket is too long', 'set XDG_RUNTIME_DIR to a short path');
   return problem('unreachable', lines.at(-1) ?? 'ssh ended without a word', 'check that sshd runs there and that you can reach it');
+}
+
+/** Who closed the connection; undefined behind a program or a jump host, where ssh does not know. */
+function findCloser(lines: readonly string[]): string | undefined {
+  const closers = lines.flatMap((line) => /Connection (?:closed|reset) by (\S+ port \d+)/.exec(line)?.[1] ?? []);
+  return closers.length === 0 ? 'sshd there' : closers.find((closer) => !closer.startsWith('UNKNOWN '));
 }
 
 /** True where the words say that the server's key was of a kind that the pin may not be of. */

@@ -4,9 +4,11 @@ import path from 'node:path';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
 import {runChild} from './child-exec.js';
+import {DroppedLogin} from './dropped-login.js';
 import {type HostKeyAlgorithm, hostKeyFamilies, orderAlgorithms} from './host-key.js';
 import {fingerprintOf, type KnownHosts, knownName} from './known-hosts.js';
-import {findWayEnded} from './openssh-error.js';
+import {doorTo, type LoginGate} from './login-gate.js';
+import {findWayEnded, readSshError} from './openssh-error.js';
 import {escapeToken, quotePath, sshArguments} from './ssh-arguments.js';
 import type {SshResolver} from './ssh-resolver.js';
 
@@ -28,8 +30,8 @@ export interface ShownKey {
 
 /**
  * Asks the OpenSSH client, which knows every way to a host, to connect, to write down the key, and not to log in. Like the links, it asks for
- * the known keys first, and for each kind of key where one is pinned. `files` are known_hosts files besides the configured ones. Throws
- * `unreachable` with what ssh said.
+ * the known keys first, and for each kind of key where one is pinned. `files` are known_hosts files besides the configured ones. It takes its turn
+ * at the gate, since to sshd this is a login. Throws `unreachable` with what ssh said.
  */
 export async function showHostKey(
   host: Host,
@@ -38,19 +40,22 @@ export async function showHostKey(
     readonly resolver: SshResolver;
     readonly knownHosts: KnownHosts;
     readonly files: readonly string[];
+    readonly gate: LoginGate;
     readonly signal: AbortSignal;
   },
 ): Promise<ShownKey> {
-  const {env, resolver, knownHosts, files, signal} = options;
+  const {env, resolver, knownHosts, files, gate, signal} = options;
   const resolved = await resolver.resolve(host, signal);
   const name = knownName(resolved);
   const known = await knownHosts.lookUp(name, [...new Set([...resolved.knownHostsFiles, ...files])]);
   const {fingerprint: pinned} = host.ssh;
-  const {type, key} = await readShown(host, {
-    tries: pinned === undefined ? [orderAlgorithms(known)] : hostKeyFamilies,
-    isRight: (shown) => pinned === undefined || fingerprintOf(shown) === pinned,
-    ...{env, signal},
-  });
+  const {type, key} = await gate.pass(doorTo(resolved), signal, () =>
+    readShown(host, {
+      tries: pinned === undefined ? [orderAlgorithms(known)] : hostKeyFamilies,
+      isRight: (shown) => pinned === undefined || fingerprintOf(shown) === pinned,
+      ...{env, signal},
+    }),
+  );
   const fingerprint = fingerprintOf(key);
   const isKnown = pinned === undefined ? known.keys.some((each) => each.key.equals(key)) : pinned === fingerprint;
   const isRevoked = known.revoked.some((each) => each.equals(key));
@@ -96,6 +101,8 @@ async function readShown(
 }
 
 function explainSilence(host: Host, said: string): DroverError {
+  const meant = readSshError(host, said);
+  if (meant instanceof DroppedLogin) return meant;
   const lines = said.trim().split(/\s*\n/);
   const message = `${host.name}: ${findWayEnded(lines) ?? (lines.at(-1) || 'no key was shown')}`;
   return new DroverError({code: 'unreachable', message, host: host.name, fix: 'check that sshd runs there and that you can reach it'});

@@ -1,6 +1,7 @@
 import type {Problem} from '../errors/drover-error.js';
 import {fanOut} from '../fanout/fan-out.js';
 import {KnownHosts} from '../host/known-hosts.js';
+import {LoginGate} from '../host/login-gate.js';
 import {type ShownKey, showHostKey} from '../host/shown-key.js';
 import {SshResolver} from '../host/ssh-resolver.js';
 import type {Host} from '../inventory/host.js';
@@ -25,7 +26,8 @@ export async function readHostKeys(
   const {files, concurrency, env, random, signal} = options;
   const resolver = new SshResolver(env);
   const knownHosts = new KnownHosts();
-  const outcomes = await fanOut(hosts, (host) => showHostKey(host, {env, resolver, knownHosts, files, signal}), {
+  const gate = new LoginGate();
+  const outcomes = await fanOut(hosts, (host) => showHostKey(host, {env, resolver, knownHosts, files, gate, signal}), {
     concurrency,
     random,
     signal,
