@@ -6,7 +6,7 @@ import {type WalkOptions, walkTree} from '../../src/lib/snapshot/walk.js';
 import {catchProblems, never, withFolder} from './fixture.js';
 
 function walk(source: string, more: Partial<WalkOptions> = {}) {
-  return walkTree({source, ignore: [], maxEntries: 1_000_000, allowEmpty: false, signal: never, ...more});
+  return walkTree({source, ignore: [], maxFiles: 1_000_000, allowEmpty: false, signal: never, ...more});
 }
 
 /** Fills `source` below a folder of its own. */
@@ -176,12 +176,21 @@ describe('walkTree()', () => {
     );
   });
 
-  it('refuses more entries than the limit', async () => {
+  it('XS6 refuses more files or more folders than the limit, and counts them apart', async () => {
     await withSource(
       (source) => {
-        for (let index = 0; index < 11; index += 1) fs.writeFileSync(`${source}/${index}`, '');
+        for (let index = 0; index < 5; index += 1) fs.mkdirSync(`${source}/folder${index}`);
+        for (let index = 0; index < 9; index += 1) fs.writeFileSync(`${source}/folder1/${index}`, '');
+        fs.symlinkSync('1', `${source}/folder1/link`);
       },
-      async (source) => expect(await messages(source, {maxEntries: 10})).toEqual(['source SOURCE holds more than 10 entries']),
+      async (source) => {
+        expect((await walk(source, {maxFiles: 10})).entries).toHaveLength(15);
+        const {problems} = await catchProblems(() => walk(source, {maxFiles: 9}));
+        expect(problems).toMatchObject([
+          {message: `source ${source} holds more than 9 files`, fix: 'ignore some, or raise max-files of the app'},
+        ]);
+        expect(await messages(source, {maxFiles: 4, ignore: ['folder1/*']})).toEqual(['source SOURCE holds more than 4 folders']);
+      },
     );
   });
 

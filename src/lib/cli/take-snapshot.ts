@@ -26,6 +26,7 @@ export async function takeSnapshot(project: Project, app: App, source: SourceSet
     source,
     app: app.name,
     ignore: app.ignore,
+    ...(app.maxFiles === undefined ? {} : {maxFiles: app.maxFiles}),
     ...(note === undefined ? {} : {note}),
     ...(embargoUntil === undefined ? {} : {embargoUntil}),
     store: openStore(project),

@@ -9,6 +9,8 @@ export interface App {
   readonly source: AppSource;
   /** Patterns of paths to leave out, gitignore grammar, in order. */
   readonly ignore: readonly string[];
+  /** Most files of a snapshot, where it differs from what snapshots allow. */
+  readonly maxFiles?: number;
   /** Root on the host: absolute, or `~/…` below the login directory. */
   readonly root: string;
   /** Selection expression: which hosts carry this app. */

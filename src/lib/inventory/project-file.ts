@@ -74,6 +74,7 @@ function buildApp(name: AppName, input: AppInput, folder: string, shared: Projec
     name,
     source: placeSource(input.source, input['on-conflict'], folder),
     ignore: input.ignore ?? [],
+    ...(input['max-files'] === undefined ? {} : {maxFiles: input['max-files']}),
     root: input.root,
     hosts: input.hosts,
     link: input.link ?? {},

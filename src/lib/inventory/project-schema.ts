@@ -10,7 +10,7 @@ import {probeSchema} from './probe-schema.js';
 import {pushSchema} from './push-schema.js';
 import {reviewSchema} from './review-schema.js';
 import {rollSchema} from './roll-schema.js';
-import {durationField, mapField, namedField, namedKeyField, parsedField, textField} from './schema-field.js';
+import {durationField, mapField, namedField, namedKeyField, parsedField, textField, wholeField} from './schema-field.js';
 import {writeIssue} from './schema-problems.js';
 import {parseSelection} from './selection-expression.js';
 import {onConflictSchema, sourceSchema} from './source-schema.js';
@@ -49,6 +49,10 @@ const appSchema = mapField({
     .array(textField('ignore', {description: 'Pattern as in .gitignore'}))
     .meta({description: 'What to leave out of snapshots'})
     .optional(),
+  'max-files': wholeField('max-files', [1, 50_000_000], {
+    description: 'Most files of a snapshot; more are refused',
+    default: '1000000',
+  }).optional(),
   root: namedField('root', parseRootPath, {
     as: 'path',
     rule: 'an absolute path or ~/… on the host, without . or ..',

@@ -33,8 +33,8 @@ export interface CreateSnapshotOptions {
   readonly signal: AbortSignal;
   /** An empty tree is refused unless this is set. */
   readonly allowEmpty?: boolean;
-  /** Trees with more entries are refused; 1,000,000 by default. */
-  readonly maxEntries?: number;
+  /** Trees with more files, links among them, or more folders are refused. */
+  readonly maxFiles?: number;
   /** A tree of less than half or more than one and a half times the files or bytes of the app's last one is refused unless this is set. */
   readonly sizeChanged?: boolean;
   /** Any warning refuses (`refused`), and nothing is stored. */
@@ -53,6 +53,9 @@ export interface CreatedSnapshot extends SavedSnapshot {
   /** Entries left out by ignore rules. */
   readonly ignored: number;
 }
+
+/** A tree of more is more often the wrong one. */
+const usualMaxFiles = 1_000_000;
 
 /** Bytes that the files of an archive may have together. */
 const maxArchiveBytes = 256 * 1024 ** 3;
@@ -110,9 +113,9 @@ interface ReadSources {
 }
 
 async function readSources(options: CreateSnapshotOptions, work: string[]): Promise<ReadSources> {
-  const {source, store, env = {}, say = () => undefined, signal, allowEmpty = false, maxEntries = 1_000_000} = options;
-  const limits = {maxEntries, maxBytes: maxArchiveBytes};
-  const walk = {maxEntries, allowEmpty, signal};
+  const {source, store, env = {}, say = () => undefined, signal, allowEmpty = false, maxFiles = usualMaxFiles} = options;
+  const limits = {maxEntries: 2 * maxFiles, maxBytes: maxArchiveBytes};
+  const walk = {maxFiles, allowEmpty, signal};
   const ignore = (root: string): readonly string[] => [...options.ignore, ...ignoreStore(root, store.path)];
   if (typeof source === 'string') return {tree: await walkTree({...walk, source, ignore: ignore(source)})};
   const {parts, onConflict} = source;
@@ -135,7 +138,7 @@ async function readSources(options: CreateSnapshotOptions, work: string[]): Prom
   }
   const [only] = trees;
   if (!isMerged && only !== undefined) return {tree: only.tree, sources};
-  const tree = mergeTrees(trees, onConflict, {maxEntries, allowEmpty});
+  const tree = mergeTrees(trees, onConflict, {maxFiles, allowEmpty});
   return {tree, sources, origins: encodeOrigins(tree.origins)};
 }
 

@@ -1,7 +1,7 @@
 import {DroverError} from '../errors/drover-error.js';
 import {judgeLinks} from './link-check.js';
 import {explainPath} from './path-grammar.js';
-import {SourceProblems, SourceWarnings} from './source-problems.js';
+import {refuseTooMany, SourceProblems, SourceWarnings} from './source-problems.js';
 import {sortEntries, type WalkedEntry, type WalkedTree} from './walked-tree.js';
 
 /** What happens to a path that two sources have. Folders that both have are one folder. */
@@ -29,7 +29,7 @@ export interface MergedTree extends WalkedTree {
 export function mergeTrees(
   parts: readonly TreePart[],
   onConflict: OnConflict,
-  {maxEntries, allowEmpty}: {readonly maxEntries: number; readonly allowEmpty: boolean},
+  {maxFiles, allowEmpty}: {readonly maxFiles: number; readonly allowEmpty: boolean},
 ): MergedTree {
   const source = parts.map(({name}) => name).join(' + ');
   const problems = new SourceProblems(source);
@@ -39,9 +39,8 @@ export function mergeTrees(
   const entries = sortEntries([...merge.entries.values()].map(({entry}) => entry));
   judgeLinks(entries, problems, merge.warnings);
   problems.throwAny();
-  if (entries.length > maxEntries) {
-    throw refuse(`${source} hold more than ${maxEntries.toLocaleString('en-US')} entries together`, 'ignore some, or raise maxEntries');
-  }
+  const files = entries.reduce((sum, {kind}) => (kind === 'directory' ? sum : sum + 1), 0);
+  if (files > maxFiles) throw refuseTooMany(source, maxFiles);
   if (entries.length === 0 && !allowEmpty) throw refuse(`${source} are empty`, 'build first, or pass --allow-empty');
   const [first] = parts;
   return {

@@ -2,6 +2,15 @@ import {DroverError, type Problem} from '../errors/drover-error.js';
 
 const limit = 20;
 
+/** A source that is larger than anybody meant, or than was allowed. */
+export function refuseTooMany(source: string, limit: number, things: 'files' | 'folders' = 'files'): DroverError {
+  return new DroverError({
+    code: 'invalid-source',
+    message: `source ${source} holds more than ${limit.toLocaleString('en-US')} ${things}`,
+    fix: 'ignore some, or raise max-files of the app',
+  });
+}
+
 /** Collects everything that is wrong with a tree, so that it is told at once; at most 20 by name. */
 export class SourceProblems {
   readonly #problems: Problem[] = [];

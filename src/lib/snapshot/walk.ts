@@ -5,7 +5,7 @@ import {readErrorCode} from './error-code.js';
 import {compileIgnores, defaultIgnores, type Ignores, splitIgnoreFile} from './ignore-rules.js';
 import {judgeLinks} from './link-check.js';
 import {explainComponent, explainTarget, pathLimitBytes} from './path-grammar.js';
-import {SourceProblems, SourceWarnings} from './source-problems.js';
+import {refuseTooMany, SourceProblems, SourceWarnings} from './source-problems.js';
 import {sortEntries, type WalkedEntry, type WalkedTree} from './walked-tree.js';
 
 export interface WalkOptions {
@@ -20,7 +20,8 @@ export interface WalkOptions {
   /** Patterns of gitignore's grammar; they come after the default ones and before those of `.droverignore` in the source. */
   readonly ignore: readonly string[];
   /** More entries than this are refused. */
-  readonly maxEntries: number;
+  /** Most files, links among them, and most folders. */
+  readonly maxFiles: number;
   readonly allowEmpty: boolean;
   readonly signal: AbortSignal;
 }
@@ -37,10 +38,8 @@ export async function walkTree(options: WalkOptions): Promise<WalkedTree> {
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
     signal.throwIfAborted();
     walk.list(directory, directories);
-    if (walk.entries.length > options.maxEntries) {
-      const limit = options.maxEntries.toLocaleString('en-US');
-      throw invalid(`source ${source} holds more than ${limit} entries`, 'ignore some, or raise maxEntries');
-    }
+    if (walk.entries.length - walk.folders > options.maxFiles) throw refuseTooMany(source, options.maxFiles);
+    if (walk.folders > options.maxFiles) throw refuseTooMany(source, options.maxFiles, 'folders');
     await yieldToOthers();
   }
   const entries = sortEntries(walk.entries);
@@ -90,6 +89,7 @@ class Walk {
   readonly problems: SourceProblems;
   readonly warnings = new SourceWarnings();
   ignored = 0;
+  folders = 0;
   readonly #root: string;
   readonly #ignores: Ignores;
 
@@ -155,6 +155,7 @@ class Walk {
       this.problems.add(path, `has mode ${showMode(stat)}: its owner cannot list it`, 'chmod u+rx it, or ignore it');
       return;
     }
+    this.folders += 1;
     this.entries.push({kind: 'directory', path, mode: stat.mode & 0o555, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs});
     later.push(`${path}/`);
   }
