@@ -49,7 +49,9 @@ export {Args, Flags};
 export {Command} from '@oclif/core/command';
 export {execute} from '@oclif/core/execute';
 export {loadHelpClass} from '@oclif/core/help';
+import * as Parser from '@oclif/core/parser';
 export {settings} from '@oclif/core/settings';
+export {Parser};
 `;
 const oclifInParts = {
   name: 'oclif-in-parts',

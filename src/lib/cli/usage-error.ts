@@ -36,8 +36,16 @@ export function describeUsage(error: Error): Problem | undefined {
     .replace(/^The following errors? occurred:\s*/, '')
     .replace(ansiColour, '')
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => reword(line.trim()))
     .filter((line) => line !== '')
     .join('; ');
   return {code: 'usage', message: words, fix: seeHelp};
+}
+
+function reword(line: string): string {
+  return line
+    .replace(/^Missing required flag (\S+)$/, '--$1 is missing')
+    .replace(/^Expected (--\S+?)=(.*) to be one of: (.*)$/, (_, flag: string, value: string, choices: string) => {
+      return `${flag} must be one of ${choices}, got ${JSON.stringify(value)}`;
+    });
 }
