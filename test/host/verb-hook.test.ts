@@ -8,15 +8,9 @@ import fc from 'fast-check';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {type HookResult, runHookOn} from '../../src/lib/host/host-hook.js';
 import {callVerb, findFrame} from '../../src/lib/host/verb-call.js';
+import {findProcesses} from './processes.js';
 import {patiently} from './some-host.js';
 import {linkWith, type Shell, Site, shells} from './verb-site.js';
-
-/** The processes that have `mark` in their command line. */
-async function findProcesses(mark: string): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return pids.filter((_, index) => lines[index]?.split('\0').includes(mark)).map(Number);
-}
 
 describe.each(shells)('an operator command under $name', (shell: Shell) => {
   // A folder of its own: other hosts of other tests run commands at the same time.
@@ -46,18 +40,6 @@ describe.each(shells)('an operator command under $name', (shell: Shell) => {
     const {output} = await run('pwd; umask; env | grep -c ^LC_ALL; cat; echo ended', {cwd: '/usr'});
     expect(output).toBe('/usr\n0022\n0\nended\n');
     await expect(run('true', {cwd: '/no/such'})).rejects.toMatchObject({failure: 'missing', message: expect.stringContaining('/no/such')});
-  });
-
-  it('has a script as its $1 and what it is sent as its input, byte for byte', async () => {
-    const input = Buffer.from('two\nlines\0\xff no end', 'latin1');
-    const script = Buffer.from('echo "$1-$2"; cat | od -An -c | tr -d " \\n"');
-    const both = {seconds: 20, cwd: undefined, signal: patiently, script, input};
-    const shown = await runHookOn(link, {command: 'exec /bin/sh "$1" "a b" c', ...both});
-    expect(shown).toMatchObject({status: 0, output: 'a b-c\ntwo\\nlines\\0377noend'});
-    expect((await runHookOn(link, {...both, command: 'wc -c', script: Buffer.alloc(0)})).output.trim()).toBe(String(input.length));
-    expect(
-      (await runHookOn(link, {...both, command: 'exec sh "$1"', input: Buffer.alloc(0), script: Buffer.from('cat; echo ended')})).output,
-    ).toBe('ended\n');
   });
 
   it('D9 T6: may forge any frame and gets nothing by it', async () => {

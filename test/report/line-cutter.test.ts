@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import {describe, expect, it} from 'vitest';
-import {LiveOutput} from '../../src/lib/host/live-output.js';
 import {createLabelledLines} from '../../src/lib/report/host-lines.js';
 import {LineCutter} from '../../src/lib/report/line-cutter.js';
 
@@ -42,29 +41,7 @@ describe('lines as they come', () => {
     let text = '';
     const lines = createLabelledLines({write: (piece) => (text += piece), colour: false});
     lines.line('web1', '\u001b]0;title\u0007 \u202eevil ##[group]x');
-    lines.ended('web1', {status: 3, failure: 'exit 3', isCut: true});
-    expect(text).toBe(
-      'web1: \\x1b]0;title\\x07 \\u202eevil #\\#[group]x\nweb1: [the end is missing: something that it left running holds its output]\nweb1: [exit 3]\n',
-    );
-  });
-
-  it('are found between the marks of their call, whatever stands around them and however it is divided', () => {
-    const nonce = '00112233445566778899aabbccddeeff';
-    const said = `00 ${nonce.slice(0, 31)}! ${nonce.slice(0, 4)}`;
-    const all = Buffer.from(`rc file says ${nonce}\n\ndrover ${nonce} live\n${said}${nonce}late`);
-    fc.assert(
-      fc.property(fc.array(fc.integer({min: 1, max: 40}), {maxLength: 10}), (lengths) => {
-        let text = '';
-        const live = new LiveOutput(nonce, (piece) => (text += piece.toString()));
-        for (const piece of divide(all, lengths)) live.add(piece);
-        live.end();
-        expect([text, live.isWhole]).toEqual([said, true]);
-      }),
-    );
-    let text = '';
-    const live = new LiveOutput(nonce, (piece) => (text += piece.toString()));
-    live.add(Buffer.from(`\ndrover ${nonce} live\nhalf ${nonce.slice(0, 5)}`));
-    live.end();
-    expect([text, live.isWhole]).toEqual([`half ${nonce.slice(0, 5)}`, false]);
+    lines.ended('web1', {status: 3, failure: 'exit 3'});
+    expect(text).toBe('web1: \\x1b]0;title\\x07 \\u202eevil #\\#[group]x\nweb1: [exit 3]\n');
   });
 });

@@ -53,7 +53,7 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
   };
   const onResult = (result: CommandResult): void => {
     outputs?.add(result);
-    const {host, output, status, failure, code, isCut} = result;
+    const {host, output, status, failure, code} = result;
     cutters.get(host)?.end();
     cutters.delete(host);
     if (!stream && (!labels || json === true)) return;
@@ -62,7 +62,6 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
       ...(status === undefined ? {} : {status}),
       ...(failure === undefined ? {} : {failure}),
       ...(code === undefined ? {} : {code}),
-      ...(isCut === undefined ? {} : {isCut}),
     });
   };
   let lost: string | undefined;

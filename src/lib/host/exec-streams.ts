@@ -22,6 +22,9 @@ export function lostResult(reason: string): ExecResult {
   return {exit: {kind: 'lost', reason}, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false};
 }
 
+/** A command whose output is over ends by itself, as a rule. */
+const leavingMs = 200;
+
 /** Feeds, reads and times one command; the same rules for every link. Resolves when it ended or was given up. */
 export async function runOnStreams(request: ExecRequest, command: RunningCommand): Promise<ExecResult> {
   const stdout = new KeptOutput(request.maxOutputBytes);
@@ -35,10 +38,16 @@ export async function runOnStreams(request: ExecRequest, command: RunningCommand
       resolve(exit);
     };
     const timers = new ExecTimers(request, giveUp);
+    let leaving: NodeJS.Timeout | undefined;
     const finish = (exit: Exit): void => {
       over = true;
       timers.stop();
+      clearTimeout(leaving);
       resolve(exit);
+    };
+    const leave = (): void => {
+      timers.stop();
+      giveUp(ended ?? {kind: 'exited', status: 0});
     };
     command.exit((exit) => {
       ended ??= exit;
@@ -50,6 +59,7 @@ export async function runOnStreams(request: ExecRequest, command: RunningCommand
         timers.touch();
         kept.add(piece);
         const room = request.onOutput?.(name, piece);
+        if (leaving === undefined && request.isOver?.() === true) leaving = setTimeout(leave, leavingMs);
         if (!(room instanceof Promise)) return;
         stream.pause();
         void room.then(() => {

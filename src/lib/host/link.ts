@@ -27,6 +27,8 @@ export interface ExecRequest {
   readonly signal: AbortSignal;
   /** Called with each piece of output as it lands; a promise holds that stream back until it resolves, and never rejects. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', piece: Buffer) => unknown;
+  /** Whether all that was asked for has come: what keeps the streams open after that, a daemon that was left behind, is not waited for. */
+  readonly isOver?: () => boolean;
 }
 
 export interface ExecResult {

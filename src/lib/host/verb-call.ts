@@ -18,8 +18,6 @@ export interface VerbCall {
   readonly maxReplyBytes?: number;
   /** Called with each line of the reply as it comes, before the frame is whole: for progress, and for nothing that is decided by it. */
   readonly onLine?: (line: string) => void;
-  /** Gets what the verb lets through on standard error while it works. */
-  readonly live?: (nonce: string) => {add(piece: Buffer): void; end(): void};
 }
 
 /**
@@ -46,7 +44,6 @@ export async function callVerb(link: Link, call: VerbCall): Promise<string> {
   refuseMalformed(call.values);
   const nonce = randomBytes(16).toString('hex');
   const header = Buffer.from(renderHeader(nonce, call.values));
-  const live = call.live?.(nonce);
   const lines = call.onLine === undefined ? undefined : watchLines(nonce, call.onLine);
   const result = await link.exec({
     command: verbCommand(call.verb),
@@ -56,12 +53,8 @@ export async function callVerb(link: Link, call: VerbCall): Promise<string> {
     totalTimeoutMs: call.totalTimeoutMs ?? 120_000,
     maxOutputBytes: call.maxReplyBytes ?? usualReplyBytes,
     signal: call.signal,
-    onOutput: (stream, piece) => {
-      lines?.(stream, piece);
-      if (stream === 'stderr') live?.add(piece);
-    },
+    onOutput: (stream, piece) => lines?.(stream, piece),
   });
-  live?.end();
   if (link.kind === 'printing' && result.stdout.length === 0) return '';
   return readReply(link, call, nonce, result);
 }
@@ -193,7 +186,8 @@ export function readReply(link: Link, {verb, maxReplyBytes = usualReplyBytes}: V
   );
 }
 
-function describeLoss(result: ExecResult): string {
+/** How a command ended of which no reply came, in words. */
+export function describeLoss(result: ExecResult): string {
   const {exit} = result;
   switch (exit.kind) {
     case 'lost':

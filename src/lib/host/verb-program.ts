@@ -3,6 +3,7 @@ import {gzipSync} from 'node:zlib';
 
 export type VerbName =
   | 'clock'
+  | 'command'
   | 'confirm'
   | 'copy-get'
   | 'copy-put'
@@ -93,7 +94,8 @@ function dropUnused(program: string): string {
 export function verbProgram(name: VerbName): string {
   const known = programs.get(name);
   if (known !== undefined) return known;
-  const text = dropUnused(['prelude', ...(pieces[name] ?? []), name].map(readPiece).join('\n'));
+  const parts = name === 'command' ? [name] : ['prelude', ...(pieces[name] ?? []), name];
+  const text = dropUnused(parts.map(readPiece).join('\n'));
   programs.set(name, text);
   return text;
 }
@@ -106,13 +108,28 @@ export function verbProgram(name: VerbName): string {
 export function verbCommand(name: VerbName): string {
   const known = commands.get(name);
   if (known !== undefined) return known;
+  if (name === 'command') return remember(name, quoteInOneLine(verbProgram(name)));
   const packed = gzipSync(verbProgram(name), {level: 9}).toString('base64');
   const unpack = `echo ${packed}|base64 -d|gzip -dc`;
   // The first question to a host is the one that has to be answered without gzip; the last words are those of a missing base64.
   const first = `if command -v gzip >/dev/null;then ${unpack} 2>/dev/null;else ${unpackPlain(withoutGzip)};fi`;
-  const command = inShell(name === 'read-state' ? first : unpack);
+  return remember(name, inShell(name === 'read-state' ? first : unpack));
+}
+
+function remember(name: VerbName, command: string): string {
   commands.set(name, command);
   return command;
+}
+
+/**
+ * A program that is as quick to hand over as it is to run: base64 and gzip would cost the host more than the command. No login shell changes
+ * anything in it, csh included: it is one line, without single quotes and without an exclamation mark before anything but a blank or `=`.
+ */
+function quoteInOneLine(program: string): string {
+  const lines = program.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const line = lines.map((text) => (/(?:\b(?:do|then|else|in)|[({&;|])$/.test(text) ? `${text} ` : `${text}; `)).join('');
+  if (/'|![^ =]/.test(line)) throw new Error('a login shell would not leave this program as it is');
+  return `exec /bin/sh -c '${line.trimEnd().replace(/;$/, '')}'`;
 }
 
 /** The reply of a host that cannot unpack a verb. */

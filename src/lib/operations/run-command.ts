@@ -1,6 +1,6 @@
 import type {ErrorCode} from '../errors/codes.js';
 import {fanOut, type Outcome} from '../fanout/fan-out.js';
-import {runHookOn} from '../host/host-hook.js';
+import {runCommandOn} from '../host/host-command.js';
 import type {Host} from '../inventory/host.js';
 import {useLink} from './on-host.js';
 import {endRun, type RunEnd} from './run-end.js';
@@ -18,8 +18,6 @@ export interface CommandResult {
   readonly code?: ErrorCode;
   /** It was never begun there. */
   readonly skipped?: true;
-  /** Followed output whose end is missing: what the command left running holds it open. */
-  readonly isCut?: true;
 }
 
 /** A command, and how it is spread over the hosts. */
@@ -112,8 +110,8 @@ async function runOn(world: World, host: Host, options: CommandOptions): Promise
   const begun = world.now();
   await world.emit({kind: 'step-started', host: host.name, step: 'command'});
   const result = await useLink(world, host, (link) =>
-    runHookOn(link, {
-      ...{command, seconds: timeoutSeconds, cwd: undefined, maxBytes, signal: world.signal},
+    runCommandOn(link, {
+      ...{command, seconds: timeoutSeconds, maxBytes, signal: world.signal},
       ...(sudo === undefined ? {} : {sudo}),
       ...(script === undefined ? {} : {script}),
       ...(input === undefined ? {} : {input}),
@@ -130,6 +128,6 @@ async function runOn(world: World, host: Host, options: CommandOptions): Promise
     ms: world.now() - begun,
     ...(failure === undefined ? {} : {detail: failure}),
   });
-  const {output, status, isCut} = result;
-  return {host: host.name, output, status, ...(failure === undefined ? {} : {failure}), ...(isCut === undefined ? {} : {isCut})};
+  const {output, status} = result;
+  return {host: host.name, output, status, ...(failure === undefined ? {} : {failure})};
 }

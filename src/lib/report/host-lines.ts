@@ -6,8 +6,6 @@ export interface LineEnding {
   readonly status?: number;
   readonly failure?: string;
   readonly code?: string;
-  /** The end of what it said is missing. */
-  readonly isCut?: true;
 }
 
 /** What hosts say as it comes, one whole line at a time. */
@@ -21,9 +19,8 @@ export function createLabelledLines({write, colour}: {readonly write: (text: str
   const palette = createPalette(colour);
   return {
     line: (host, text) => write(`${palette.strong(`${host}:`)} ${cleanText(text)}\n`),
-    ended: (host, {failure, isCut}) => {
-      const notes = [isCut === true ? 'the end is missing: something that it left running holds its output' : '', failure ?? ''];
-      for (const note of notes) if (note !== '') write(`${palette.strong(`${host}:`)} ${palette.bad(`[${cleanText(note)}]`)}\n`);
+    ended: (host, {failure}) => {
+      if (failure !== undefined) write(`${palette.strong(`${host}:`)} ${palette.bad(`[${cleanText(failure)}]`)}\n`);
     },
   };
 }

@@ -2,16 +2,7 @@
 # `hook-status N`. It runs in its own session, so that the deadline ends everything it started.
 work=$(mktemp -d "${TMPDIR:-/tmp}/drover.XXXXXX") || fail 18 "cannot write to ${TMPDIR:-/tmp}"
 trap 'status=$?; trap "" EXIT; rm -rf "$work"; printf "\ndrover %s end %s\n" "$nonce" "$status"' EXIT
-cat >"$work/command" && mkfifo "$work/out" && true >"$work/input" || fail 18 "cannot write to $work"
-if [ -n "$bytes" ]; then
-  # What was sent is one behind the other: so many bytes of command, then a script, its $1, and from the offset on its standard input.
-  mv "$work/command" "$work/all" && head -c "$bytes" "$work/all" >"$work/command" && head -c "$offset" "$work/all" >"$work/start" &&
-    tail -c "+$((bytes + 1))" "$work/start" >"$work/script" && tail -c "+$((offset + 1))" "$work/all" >"$work/input" ||
-    fail 18 "cannot write to $work"
-  rm -f "$work/all" "$work/start"
-fi
-as=
-case $kind in sudo*) as='sudo -n --' ;; esac
+cat >"$work/command" && mkfifo "$work/out" || fail 18 "cannot write to $work"
 if [ -n "$epoch" ]; then
   open_state
   enter
@@ -28,33 +19,19 @@ limit=${max:-65536}
 deadline=${seconds:-60}
 
 # All is read, so that a flood neither blocks the command nor fills the disk. Our own end of the pipe serves for a mark after the command's
-# last byte. A command that is followed says all on our standard error, after a line of our own, until nobody is there to read it. Else the
-# first `limit` bytes are written down as they come, so that they are there even when a daemon keeps the pipe open; of what is more the end is kept.
+# last byte. The first `limit` bytes are written down as they come, so that they are there even when a daemon keeps the pipe open; of what is
+# more the end is kept.
 command exec 7<>"$work/out" 6<"$work/out" || fail 18 "cannot write to $work"
 true >"$work/kept" && true >"$work/tail" || fail 18 "cannot write to $work"
-case $kind in
-  *live)
-    printf '\ndrover %s live\n' "$nonce" >&2
-    {
-      # Its input is named: what runs behind has none otherwise.
-      cat <&6 6<&- &
-      printf '%s\n' "$!" >"$work/follower"
-      wait "$!"
-      exec cat >/dev/null 6<&-
-    } <&6 >&2 2>/dev/null 7>&- &
-    ;;
-  *)
-    {
-      (
-        # shellcheck disable=SC3045 # dash, bash and ash have it
-        ulimit -c 0
-        ulimit -f $((limit / 512 + 2))
-        exec cat
-      ) >"$work/kept"
-      tail -c 16384 >"$work/tail"
-    } <&6 >/dev/null 2>&1 6<&- 7>&- &
-    ;;
-esac
+{
+  (
+    # shellcheck disable=SC3045 # dash, bash and ash have it
+    ulimit -c 0
+    ulimit -f $((limit / 512 + 2))
+    exec cat
+  ) >"$work/kept"
+  tail -c 16384 >"$work/tail"
+} <&6 >/dev/null 2>&1 6<&- 7>&- &
 reader=$!
 command exec 6<&-
 (
@@ -64,27 +41,16 @@ command exec 6<&-
   export DROVER_APP DROVER_ROOT DROVER_RELEASE DROVER_PREVIOUS DROVER_RUN
   unset LC_ALL
   [ -z "$outer_locale" ] || export LC_ALL="$outer_locale"
-  if command -v setsid >/dev/null 2>&1; then
-    # shellcheck disable=SC2086 # as: words
-    exec setsid $as /bin/sh "$work/command" ${bytes:+"$work/script"}
-  fi
-  # shellcheck disable=SC2086 # as: words
-  exec $as /bin/sh "$work/command" ${bytes:+"$work/script"}
-) <"$work/input" >"$work/out" 2>&1 7>&- &
+  if command -v setsid >/dev/null 2>&1; then exec setsid /bin/sh "$work/command"; fi
+  exec /bin/sh "$work/command"
+) </dev/null >"$work/out" 2>&1 7>&- &
 child=$!
-
-# end_process SIGNAL PROCESS: what was begun as root is ended as root.
-end_process() {
-  kill "$1" "$2" 2>/dev/null && return
-  # shellcheck disable=SC2086,SC2016 # as: words
-  [ -n "$as" ] && $as /bin/sh -c 'kill "$@"' kill "$1" "$2" 2>/dev/null
-}
 
 # end_session SIGNAL: the command's group, and whatever else of its session has a group of its own.
 end_session() {
-  end_process "-$1" "-$child" || end_process "-$1" "$child"
+  kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null
   cat /proc/[0-9]*/stat 2>/dev/null | awk -v session="$child" '{pid = $1; sub(/^.*\) /, ""); if ($4 == session) print pid}' | while read -r member; do
-    end_process "-$1" "$member"
+    kill "-$1" "$member" 2>/dev/null
   done
 }
 (
@@ -113,7 +79,6 @@ while kill -0 "$reader" 2>/dev/null && [ "$tries" -lt 100 ]; do
   sleep 0.05 2>/dev/null || sleep 1
   tries=$((tries + 1))
 done
-[ ! -f "$work/follower" ] || kill "$(cat "$work/follower")" 2>/dev/null
 if [ -n "$epoch" ] && [ -n "$event" ] && [ "$status" = 0 ] && [ ! -f "$work/late" ]; then
   enter
   ! is_holder || record "$event" "$to"
