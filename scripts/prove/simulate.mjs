@@ -43,8 +43,14 @@ function ask(program, request) {
   });
 }
 
+/** Worlds that were given up stay in memory until their process ends, so that a long campaign has several a core, one after another. */
+const processesEach = 8;
+
 async function playCampaign(program, request, cores) {
-  const shards = Array.from({length: cores}, (_, index) => ask(program, {...request, shard: {index, of: cores}}));
+  const {default: pLimit} = await import('p-limit');
+  const of = request.untilMs === undefined ? cores * processesEach : cores;
+  const atOnce = pLimit(cores);
+  const shards = Array.from({length: of}, (_, index) => atOnce(() => ask(program, {...request, shard: {index, of}})));
   const reports = await Promise.all(shards);
   const sum = (key) => reports.reduce((total, each) => total + each[key], 0);
   return {
