@@ -11,7 +11,7 @@ import {connectOpenssh} from './openssh-link.js';
 import {runShell} from './openssh-shell.js';
 import {PrintingLink} from './printing-link.js';
 import {connectSsh} from './ssh-connect.js';
-import {readKeyFile} from './ssh-identities.js';
+import {KeyFiles} from './ssh-identities.js';
 import {SshResolver} from './ssh-resolver.js';
 import type {ResolvedSsh} from './ssh-settings.js';
 
@@ -31,6 +31,7 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
   const links = new Map<string, Promise<Link>>();
   const resolver = new SshResolver(options.env);
   const knownHosts = new KnownHosts();
+  const keyFiles = new KeyFiles();
   const gate = new LoginGate();
   let directory: Promise<string> | undefined;
   const socketDirectory = (): Promise<string> => {
@@ -43,11 +44,11 @@ export function createLinkOpener(options: LinkOptions): LinkOpener {
     // A run has one signal for all hosts: many listeners are no leak.
     setMaxListeners(0, signal);
     const resolved = await resolver.resolve(host, signal);
-    const why = host.ssh.link === 'auto' ? await whyOpenssh(resolved, knownHosts) : undefined;
+    const why = host.ssh.link === 'auto' ? await whyOpenssh(resolved, knownHosts, keyFiles) : undefined;
     if (why !== undefined) await options.onOpenssh?.(host, why);
     const byOpenssh = why !== undefined || host.ssh.link === 'openssh';
     return gate.pass(doorTo(resolved), signal, async () => {
-      if (!byOpenssh) return connectSsh(host, resolved, knownHosts, signal);
+      if (!byOpenssh) return connectSsh(host, resolved, {knownHosts, keyFiles, signal});
       return connectOpenssh(host, {directory: await socketDirectory(), env: options.env, resolved, knownHosts, signal});
     });
   };
@@ -89,11 +90,11 @@ async function makeDirectory(wanted: string): Promise<string> {
 }
 
 /** What the in-process client cannot do: settings, hosts that only a certificate authority vouches for, keys on security tokens. */
-async function whyOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts): Promise<string | undefined> {
+async function whyOpenssh(resolved: ResolvedSsh, knownHosts: KnownHosts, keyFiles: KeyFiles): Promise<string | undefined> {
   if (resolved.needsOpenssh !== undefined) return resolved.needsOpenssh;
   const known = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
   if (known.certified && known.keys.length === 0) return 'a certificate authority for its key';
-  const keys = await Promise.all(resolved.identityFiles.map(readKeyFile));
+  const keys = await Promise.all(resolved.identityFiles.map((file) => keyFiles.read(file)));
   const needsToken = keys.some((key) => key.kind === 'foreign') && !keys.some((key) => key.kind === 'private');
   return needsToken ? 'a key that ssh alone can use' : undefined;
 }

@@ -1,13 +1,15 @@
+import type {Socket} from 'node:net';
 import {type Config, NodeSSH} from 'node-ssh';
 import type {AnyAuthMethod, AuthHandlerMiddleware, Algorithms as SshAlgorithms} from 'ssh2';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
+import {hastenLogin, makeSocket} from './brisk-login.js';
 import {DroppedLogin, explainMethods} from './dropped-login.js';
 import {type HostKeyAlgorithm, hostKeyFamilies, judgeHostKey, orderAlgorithms} from './host-key.js';
 import {fingerprintOf, type KnownHosts, type KnownKeys, knownName} from './known-hosts.js';
 import type {Link} from './link.js';
 import type {Algorithms} from './ssh-algorithms.js';
-import {readIdentities} from './ssh-identities.js';
+import {type KeyFiles, readIdentities} from './ssh-identities.js';
 import {SshLink} from './ssh-link.js';
 import type {ResolvedSsh} from './ssh-settings.js';
 
@@ -25,7 +27,11 @@ interface Login {
  * files as OpenSSH would use them, and nothing negotiated that ssh_config leaves out. Throws `unreachable`, `authentication`, `host-key` or
  * `refused`, or the signal's reason.
  */
-export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: KnownHosts, signal: AbortSignal): Promise<Link> {
+export async function connectSsh(
+  host: Host,
+  resolved: ResolvedSsh,
+  {knownHosts, keyFiles, signal}: {readonly knownHosts: KnownHosts; readonly keyFiles: KeyFiles; readonly signal: AbortSignal},
+): Promise<Link> {
   const {algorithms} = resolved;
   if (algorithms === undefined) {
     throw new DroverError({
@@ -36,7 +42,7 @@ export async function connectSsh(host: Host, resolved: ResolvedSsh, knownHosts: 
     });
   }
   const known = await knownHosts.lookUp(knownName(resolved), resolved.knownHostsFiles);
-  const identities = await readIdentities(host, resolved);
+  const identities = await readIdentities(host, resolved, keyFiles);
   const login: Login = {host, resolved, known, algorithms, identities, signal};
   const first = await logIn(login, orderAlgorithms(known));
   if (first.kind === 'open') return first.link;
@@ -71,8 +77,6 @@ async function logIn(
     keepaliveCountMax: 3,
     agentForward: false,
     strictVendor: false,
-    forceIPv4: resolved.addressFamily === 'inet',
-    forceIPv6: resolved.addressFamily === 'inet6',
     algorithms: {...algorithms, serverHostKey: hostKeys.filter((name) => algorithms.serverHostKey.includes(name))} as SshAlgorithms,
     hostVerifier: (key: Buffer) => {
       shown = key;
@@ -85,10 +89,9 @@ async function logIn(
   };
   signal.throwIfAborted();
   const client = new NodeSSH();
-  const connecting = client.connect(config);
+  const connecting = client.connect({...config, sock: openSocket(resolved)});
   const socketOwner = client.connection;
-  // Requests are small writes; held back for the answer to the one before, each would wait for the server's delayed ACK (40 ms).
-  socketOwner?.setNoDelay(true);
+  if (socketOwner !== null) hastenLogin(socketOwner);
   const abort = (): void => {
     socketOwner?.destroy();
   };
@@ -115,6 +118,11 @@ async function logIn(
   if (connection === null || shown === undefined)
     return {kind: 'failed', error: new DroppedLogin(host, resolved.hostname), shown: undefined};
   return {kind: 'open', link: new SshLink(host, client, connection, fingerprintOf(shown))};
+}
+
+function openSocket({hostname, port, addressFamily}: ResolvedSsh): Socket {
+  const families: Readonly<Record<string, number>> = {inet: 4, inet6: 6};
+  return makeSocket().connect({host: hostname, port, family: families[addressFamily] ?? 0});
 }
 
 /** Each way to log in once, in order; a refused login is never tried again. `hear` gets what the server still takes. */

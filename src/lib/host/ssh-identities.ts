@@ -1,5 +1,5 @@
 import {readFile} from 'node:fs/promises';
-import type {AnyAuthMethod} from 'ssh2';
+import type {AnyAuthMethod, ParsedKey} from 'ssh2';
 import ssh2 from 'ssh2';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
@@ -7,14 +7,25 @@ import type {ResolvedSsh} from './ssh-settings.js';
 
 /** What a key file holds. `foreign` is what only the OpenSSH client can use: a key on a security token, or a format that we cannot read. */
 export type KeyFile =
-  | {readonly kind: 'private'; readonly key: Buffer}
+  | {readonly kind: 'private'; readonly key: ParsedKey}
   | {readonly kind: 'locked'}
   | {readonly kind: 'public'}
   | {readonly kind: 'foreign'; readonly why: string}
   | {readonly kind: 'unreadable'; readonly why: string}
   | {readonly kind: 'missing'};
 
-export async function readKeyFile(file: string): Promise<KeyFile> {
+/** Reads each key file once for all the hosts of a run. */
+export class KeyFiles {
+  private readonly known = new Map<string, Promise<KeyFile>>();
+
+  read(file: string): Promise<KeyFile> {
+    const known = this.known.get(file) ?? readKeyFile(file);
+    this.known.set(file, known);
+    return known;
+  }
+}
+
+async function readKeyFile(file: string): Promise<KeyFile> {
   let key: Buffer;
   try {
     key = await readFile(file);
@@ -26,23 +37,23 @@ export async function readKeyFile(file: string): Promise<KeyFile> {
   if (parsed instanceof Error)
     return /encrypted|passphrase/i.test(parsed.message) ? {kind: 'locked'} : {kind: 'foreign', why: parsed.message};
   const first = Array.isArray(parsed) ? parsed[0] : parsed;
-  return first?.isPrivateKey() === true ? {kind: 'private', key} : {kind: 'public'};
+  return first?.isPrivateKey() === true ? {kind: 'private', key: first} : {kind: 'public'};
 }
 
 /**
  * What to log in with, in OpenSSH's order: the agent (unless IdentitiesOnly), then key files. Files that do not exist or hold nothing for us
  * are passed over, as ssh does, unless the inventory names them; a key with a passphrase is left to the agent. Throws `authentication`.
  */
-export async function readIdentities(host: Host, resolved: ResolvedSsh): Promise<readonly AnyAuthMethod[]> {
+export async function readIdentities(host: Host, resolved: ResolvedSsh, keyFiles: KeyFiles): Promise<readonly AnyAuthMethod[]> {
   const username = resolved.user;
   const agent: AnyAuthMethod[] = resolved.agent === undefined ? [] : [{type: 'agent', username, agent: resolved.agent}];
   const keys: AnyAuthMethod[] = [];
   const locked: string[] = [];
   const named = host.ssh.identity;
   // `ssh -G` leaves out a file that does not exist.
-  if (named !== undefined && (await readKeyFile(named)).kind === 'missing') throw explainKey(host, named, {kind: 'missing'});
+  if (named !== undefined && (await keyFiles.read(named)).kind === 'missing') throw explainKey(host, named, {kind: 'missing'});
   for (const file of resolved.identityFiles) {
-    const found = await readKeyFile(file);
+    const found = await keyFiles.read(file);
     if (found.kind === 'private') keys.push({type: 'publickey', username, key: found.key});
     else if (found.kind === 'locked') locked.push(file);
     else if (file === named) throw explainKey(host, file, found);
