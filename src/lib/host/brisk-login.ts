@@ -1,12 +1,13 @@
-import {Socket} from 'node:net';
+import {Socket, type TcpSocketConnectOpts} from 'node:net';
 import type {Client, ParsedKey} from 'ssh2';
 
 /**
- * A TCP socket, not connected yet, whose writes of one turn leave in one packet. SSH says most of what it has to say in messages of a few bytes, and each of
- * them would be a system call here and a wake-up there.
+ * A TCP socket that connects, whose writes of one turn leave in one packet. SSH says most of what it has to say in messages of a few bytes, and each of them
+ * would be a system call here and a wake-up there.
  */
-export function makeSocket(): Socket {
-  const socket = new Socket();
+export function openSocket(target: TcpSocketConnectOpts): Socket {
+  // It takes `write` from its prototype again when it is told to connect.
+  const socket = new Socket().connect(target);
   const write = socket.write.bind(socket) as (...words: unknown[]) => boolean;
   let gathers = false;
   socket.write = (...words: unknown[]): boolean => {

@@ -1,9 +1,8 @@
-import type {Socket} from 'node:net';
 import {type Config, NodeSSH} from 'node-ssh';
 import type {AnyAuthMethod, AuthHandlerMiddleware, Algorithms as SshAlgorithms} from 'ssh2';
 import {DroverError} from '../errors/drover-error.js';
 import type {Host} from '../inventory/host.js';
-import {hastenLogin, makeSocket} from './brisk-login.js';
+import {hastenLogin, openSocket} from './brisk-login.js';
 import {DroppedLogin, explainMethods} from './dropped-login.js';
 import {type HostKeyAlgorithm, hostKeyFamilies, judgeHostKey, orderAlgorithms} from './host-key.js';
 import {fingerprintOf, type KnownHosts, type KnownKeys, knownName} from './known-hosts.js';
@@ -12,6 +11,9 @@ import type {Algorithms} from './ssh-algorithms.js';
 import {type KeyFiles, readIdentities} from './ssh-identities.js';
 import {SshLink} from './ssh-link.js';
 import type {ResolvedSsh} from './ssh-settings.js';
+
+/** What ssh_config calls them, and Node; any by default. */
+const families: Readonly<Record<string, number>> = {inet: 4, inet6: 6};
 
 interface Login {
   readonly host: Host;
@@ -89,7 +91,10 @@ async function logIn(
   };
   signal.throwIfAborted();
   const client = new NodeSSH();
-  const connecting = client.connect({...config, sock: openSocket(resolved)});
+  const connecting = client.connect({
+    ...config,
+    sock: openSocket({host: resolved.hostname, port: resolved.port, family: families[resolved.addressFamily] ?? 0}),
+  });
   const socketOwner = client.connection;
   if (socketOwner !== null) hastenLogin(socketOwner);
   const abort = (): void => {
@@ -118,11 +123,6 @@ async function logIn(
   if (connection === null || shown === undefined)
     return {kind: 'failed', error: new DroppedLogin(host, resolved.hostname), shown: undefined};
   return {kind: 'open', link: new SshLink(host, client, connection, fingerprintOf(shown))};
-}
-
-function openSocket({hostname, port, addressFamily}: ResolvedSsh): Socket {
-  const families: Readonly<Record<string, number>> = {inet: 4, inet6: 6};
-  return makeSocket().connect({host: hostname, port, family: families[addressFamily] ?? 0});
 }
 
 /** Each way to log in once, in order; a refused login is never tried again. `hear` gets what the server still takes. */
