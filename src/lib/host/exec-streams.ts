@@ -22,6 +22,9 @@ export function lostResult(reason: string): ExecResult {
   return {exit: {kind: 'lost', reason}, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false};
 }
 
+/** What fits into any pipe and window; nothing has to watch how it goes. */
+const atOnceBytes = 32 * 1024;
+
 /** A command whose output is over ends by itself, as a rule. */
 const leavingMs = 200;
 
@@ -71,18 +74,20 @@ export async function runOnStreams(request: ExecRequest, command: RunningCommand
     };
     read('stdout', command.stdout, stdout);
     read('stderr', command.stderr, stderr);
-    feed(request, command.stdin, () => timers.touch()).catch((error: Error) => {
+    const breakOff = (error: Error): void => {
       // The command may end without reading all of its input; only a source that fails is ours to report.
       if (over || isStreamEnd(error)) return;
       timers.stop();
       giveUp({kind: 'lost', reason: error.message});
-    });
+    };
+    const {stdin: source = Buffer.alloc(0)} = request;
+    if (Buffer.isBuffer(source) && source.length <= atOnceBytes) command.stdin.once('error', breakOff).end(source);
+    else feed(source, command.stdin, () => timers.touch()).catch(breakOff);
   });
   return {exit, stdout: stdout.bytes(), stderr: stderr.bytes(), truncated: stdout.truncated || stderr.truncated};
 }
 
-async function feed(request: ExecRequest, stdin: Writable, touched: () => void): Promise<void> {
-  const source = request.stdin ?? Buffer.alloc(0);
+async function feed(source: Buffer | Readable, stdin: Writable, touched: () => void): Promise<void> {
   const pieces = Buffer.isBuffer(source) ? Readable.from([source]) : source;
   const watch = async function* (input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const piece of input) {
