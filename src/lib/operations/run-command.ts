@@ -118,6 +118,8 @@ async function runOn(world: World, host: Host, options: CommandOptions): Promise
       ...(onPiece === undefined ? {} : {onPiece: (piece: Buffer) => onPiece(host, piece)}),
     }),
   );
+  // Nothing else is asked of it: hundreds of idle connections are memory here and processes there.
+  await world.links.drop(host);
   const late = result.lateAfterSeconds;
   const failure = late !== undefined ? `not done after ${late} s` : result.status === 0 ? undefined : `exit ${result.status}`;
   await world.emit({
