@@ -5,6 +5,7 @@ import {type VerbName, verbCommand, verbProgram} from '../../src/lib/host/verb-p
 import {Site} from './verb-site.js';
 
 const verbs: readonly VerbName[] = [
+  'command',
   'confirm',
   'gc',
   'hook',
