@@ -37,6 +37,15 @@ describe('drover run', {timeout: 300_000}, () => {
     expect((await drover(['--hosts', 'web1', '--', 'cat; echo "as $AS."'])).stdout).toBe('--- web1 (1)\nas .\n');
   });
 
+  it('runs a command that is longer than an argument may be', async () => {
+    const long = ['printf %s%s', 'a'.repeat(90_000), 'b'.repeat(60_000), '| wc -c'];
+    expect((await drover(['--hosts', 'web1', '--', ...long])).stdout).toMatch(/^--- web1 \(1\)\n *150000\n$/);
+    expect(await drover(['--hosts', 'web1', '--script', 'count.sh', '--', ...long])).toMatchObject({
+      status: 2,
+      stderr: 'error[usage]: the arguments of the script are too long; send them on its standard input: --stdin\n',
+    });
+  });
+
   it('tries the first hosts alone, stops at the budget, and says who was never asked', async () => {
     const canary = await drover(['--all', '--canary', '2', '--json', '--', 'exit 3']);
     expect(canary.status).toBe(8);

@@ -23,6 +23,20 @@ export async function readScript(file: string): Promise<Script> {
   return {content, start: ['exec', ...[program, ...rest].map(quoteWord), '"$1"'].join(' ')};
 }
 
+/** Linux takes no argument of more than 128 KiB. */
+const longestCommand = 100_000;
+
+/** A command that is too long for an argument travels as a script. */
+export function fitCommand(command: string, script: Buffer | undefined): {readonly command: string; readonly script?: Buffer} {
+  if (Buffer.byteLength(command) <= longestCommand) return {command, ...(script === undefined ? {} : {script})};
+  if (script === undefined) return {command: 'exec /bin/sh "$1"', script: Buffer.from(command)};
+  throw new DroverError({
+    code: 'usage',
+    message: 'the arguments of the script are too long',
+    fix: 'send them on its standard input: --stdin',
+  });
+}
+
 /** What every host's command is to read. */
 export function readInput(): Promise<Buffer> {
   if (process.stdin.isTTY) process.stderr.write('reading standard input for the hosts; end it with Ctrl-D\n');

@@ -7,7 +7,7 @@ import {cleanLines} from '../report/foreign-text.js';
 import {createJsonLines, createLabelledLines} from '../report/host-lines.js';
 import {LineCutter} from '../report/line-cutter.js';
 import type {Answer} from './answer.js';
-import {readInput, readScript} from './command-input.js';
+import {fitCommand, readInput, readScript} from './command-input.js';
 import {conductRun, type RunFlags} from './conduct-run.js';
 import {chooseHosts, loadInventoryOnly, type ProjectFlags, type SelectionFlags} from './load-project.js';
 import {OutputFolder} from './output-folder.js';
@@ -42,6 +42,7 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
   const input = flags.stdin ? await readInput() : undefined;
   const outputs = flags['out-dir'] === undefined ? undefined : await OutputFolder.open(flags['out-dir']);
   const command = script === undefined ? words.join(' ') : `${script.start} ${words.map(quoteWord).join(' ')}`.trimEnd();
+  const fitted = fitCommand(command, script?.content);
   const {labels, stream, diff, json} = flags;
   const terminal = inspectTerminal(env);
   const results: CommandResult[] = [];
@@ -78,9 +79,8 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
     answersEnter: !flags.stdin,
     work: async ({world}) => {
       const {results: all, end} = await runCommand(world, {
-        ...{command, hosts, maxBytes: flags['max-output'], sudo: flags.sudo, onResult},
+        ...{...fitted, hosts, maxBytes: flags['max-output'], sudo: flags.sudo, onResult},
         timeoutSeconds: Math.max(1, Math.ceil(flags.timeout / 1000)),
-        ...(script === undefined ? {} : {script: script.content}),
         ...(input === undefined ? {} : {input}),
         ...(stream ? {onPiece: follow} : {}),
         ...(flags.canary === undefined ? {} : {canary: flags.canary}),
