@@ -29,7 +29,8 @@ const columns: readonly Column[] = [
 // A quick look is at fewer hosts: 400 of them take ansible two minutes a round.
 const count = flags.quick ? 80 : 400;
 const rounds = flags.quick ? 2 : 5;
-const slowRounds = flags.quick ? 1 : 3;
+/** Of who takes minutes for one, or is there for comparison only. */
+const slowRounds = 1;
 /** Who is also asked in circumstances of their own. */
 const few = ['drover run', 'clush', ...(flags.quick ? [] : ['ansible raw'])];
 
@@ -57,11 +58,11 @@ try {
     names: flags.quick ? ['drover run'] : ['drover run', 'clush'],
     say,
   });
-  const delayed = await measureDelayed(work, fleet, {count, names: few, rounds: flags.quick ? 1 : 5, columns, say});
+  const delayed = await measureDelayed(work, fleet, {count, names: few, rounds: flags.quick ? 1 : 3, columns, say});
   const trips = await countRoundTrips(work, fleet, flags.quick ? 1 : 3);
   const stock = await measureStock();
   const door = await countThroughOneDoor(work, count);
-  const deploy = await measureDeploy(work, {count, rounds: flags.quick ? 1 : 5, columns, say});
+  const deploy = await measureDeploy(work, {count, rounds: flags.quick ? 1 : 3, columns, say});
   const clush = rows.find(({name}) => name === 'clush');
   const own = rows.find(({name}) => name === 'drover run');
   finishBench({
@@ -95,7 +96,7 @@ async function measureStock(): Promise<Section> {
     const runners = listRunners(path.join(work, 'stock'), stockFleet.access(count), {slowRounds: 1});
     const rows = await holdContest(
       runners.filter(({name}) => few.includes(name)),
-      {rounds: flags.quick ? 1 : 3, say, readServerCpuS: stockFleet.cpu.readS},
+      {rounds: slowRounds, say, readServerCpuS: stockFleet.cpu.readS},
     );
     return {
       title: `The same with OpenSSH's default key exchange, ${count} hosts`,
