@@ -28,6 +28,8 @@ const packages = {
   chalk: ['report'],
   execa: ['host'],
   inquirer: ['cli'],
+  'markdown-it': ['cli'],
+  'shell-quote': ['cli'],
   listr2: ['report'],
   'node-ssh': ['host'],
   'p-limit': ['fanout'],
