@@ -2,8 +2,7 @@ import {mkdtempSync} from 'node:fs';
 import {chmod, readdir, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
-import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest';
 import {type CommandEnd, type OperatorCommand, runCommandOn} from '../../src/lib/host/host-command.js';
 import {findProcesses} from './processes.js';
 import {patiently} from './some-host.js';
@@ -93,9 +92,11 @@ describe.each(shells)('a command of drover run under $name', (shell: Shell) => {
     const mark = `command-detached-${shell.uid ?? shell.name}`;
     const daemon = `sh -c 'n=0; while [ $n -lt 60 ]; do n=$((n + 1)); sleep 0.8; done' ${mark}`;
     expect(await run(`setsid ${daemon} >/dev/null 2>&1 </dev/null & echo started`)).toMatchObject({status: 0, output: 'started\n'});
-    await sleep(500);
-    const pids = await findProcesses(mark);
-    expect(pids.length).toBeGreaterThan(0);
+    const pids = await vi.waitFor(async () => {
+      const found = await findProcesses(mark);
+      expect(found.length).toBeGreaterThan(0);
+      return found;
+    }, 60_000);
     for (const pid of pids) process.kill(pid);
   });
 
