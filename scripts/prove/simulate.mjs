@@ -15,8 +15,10 @@ const campaigns = [
   {name: 'random', upTo: 1, campaign: 'random'},
 ];
 
-/** A few seconds of it, for `npm test`, which has seeds of the rollout by itself in test/rollout. */
+/** Half a minute of it, on one host where it is exhaustive, for `npm test`, which has seeds of the rollout by itself in test/rollout. */
 const shortCampaigns = [
+  {name: 'two operators', upTo: 0.2, campaign: 'two-operators', sizes: [1]},
+  {name: 'two crashes, all pairs', upTo: 0.5, campaign: 'crash-twice', sizes: [1]},
   {
     name: 'the n-th call fails, in each way',
     upTo: 0.8,
@@ -46,9 +48,9 @@ function ask(program, request) {
 /** Worlds that were given up stay in memory until their process ends, so that a long campaign has several a core, one after another. */
 const processesEach = 8;
 
-async function playCampaign(program, request, cores) {
+async function playCampaign(program, request, {cores, short}) {
   const {default: pLimit} = await import('p-limit');
-  const of = request.untilMs === undefined ? cores * processesEach : cores;
+  const of = request.untilMs === undefined && !short ? cores * processesEach : cores;
   const atOnce = pLimit(cores);
   const shards = Array.from({length: of}, (_, index) => atOnce(() => ask(program, {...request, shard: {index, of}})));
   const reports = await Promise.all(shards);
@@ -109,7 +111,7 @@ export async function proveSimulate({
           ...(first?.campaign === request.campaign ? {from: first.from} : {}),
           ...(minutes === undefined ? {} : {untilMs: startedMs + upTo * minutes * 60_000}),
         };
-        const figures = await playCampaign(program, {...request, ...bounds}, cores);
+        const figures = await playCampaign(program, {...request, ...bounds}, {cores, short});
         const goOn = figures.next === undefined ? '' : `; go on with --from ${request.campaign}:${figures.next}`;
         log(
           `${name}: ${tellSchedules(figures)}, ${figures.events} events, ${figures.violations.length} violations${figures.isCut ? ` (time was up${goOn})` : ''}`,

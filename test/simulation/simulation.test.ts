@@ -21,7 +21,7 @@ async function prove(...args: readonly string[]): Promise<{status: number; line:
 }
 
 describe('the simulator', {timeout: 600_000}, () => {
-  it('L0 L3 I1 to I17: finds no violation when the n-th call of a run fails, nor in worlds where a seed decides', async () => {
+  it('L0 L1 L2 L3 I1 to I17: finds no violation where calls fail, runs die twice or operators meet, on one host, nor in worlds where a seed decides', async () => {
     const {status, line, said} = await prove('simulate', '--short');
     expect(line, said).toMatch(/^\d{3,} schedules \(exhaustive: (\d+) of \1\), \d{5,} events, invariant violations: 0$/);
     expect(status).toBe(0);
