@@ -13,7 +13,8 @@ list_links() {
 }
 
 # list_tree: all that is below the working folder, sorted: `path<TAB>f mode size inode mtime`, `path<TAB>d mode`, `path<TAB>l target`, and
-# `path<TAB>o` for what no release holds. Into the file `several` goes `inode links` for each name of a file that has more than one.
+# `path<TAB>o` for what no release holds. Into the file `several` goes `inode links` for each name of a file that has more than one. Whoever knows already that
+# this find can print says so in `can_print`.
 several=/dev/null can_print=''
 list_tree() {
   {
