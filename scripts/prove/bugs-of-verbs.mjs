@@ -80,7 +80,7 @@ export const ofVerbs = [
   {
     name: 'the live release and the one before it may be removed',
     file: 'src/lib/host/verbs/gc.sh',
-    find: 'case $kept in *" $old "*) continue ;; esac',
+    find: 'case $kept in *" $1 "*) return 0 ;; esac',
     replace: ':',
     by: {tests: 'test/host/verb-upkeep.test.ts', names: 'keeps what must not be removed'},
   },

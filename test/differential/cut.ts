@@ -24,11 +24,11 @@ const calm = [
 ];
 
 /** About how many programs a verb starts. strace counts each kind of call by itself: bash, which reads line by line, makes four times as many of one kind. */
-const sizes: Readonly<Record<string, number>> = {'stage-commit': 52, gc: 25, lease: 23, switch: 26, revert: 23, confirm: 17};
+const sizes: Readonly<Record<string, number>> = {'stage-commit': 36, gc: 12, lease: 16, switch: 20, revert: 18, confirm: 10};
 
 /** The place in a verb, from 0 to 1, as a cut. */
 export function placeCut(verb: string, kind: Cut['kind'], place: number, shell: string): Cut {
-  const size = sizes[verb] ?? 12;
+  const size = sizes[verb] ?? 8;
   if (kind === 'tool') return {kind, nth: 1 + Math.floor(place * size)};
   return {kind, nth: shell === 'bash' ? 30 + Math.floor(place * size * 4) : 1 + Math.floor(place * size)};
 }

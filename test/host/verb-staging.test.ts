@@ -54,8 +54,14 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
 
   it('applies every kind of change to a linked base and leaves the base as it was', async () => {
     site = await Site.make(shell);
+    // More of each kind than a command is given at once.
+    const many = (name: string, text: string): TreeSpec =>
+      Object.fromEntries(Array.from({length: 60}, (_, index) => [name.replace('#', `${index}`), text]));
     const before: TreeSpec = {
       ...odd,
+      ...many('emptied/# of/all', 'x'),
+      ...many('wide/# of/gone', 'x'),
+      ...many('wide/# of/kept', 'x'),
       keep: 'same',
       'change me': 'old',
       mode: {mode: 0o644, text: 'm'},
@@ -72,6 +78,7 @@ describe.each(shells)('staging under $name', (shell: Shell) => {
     };
     const after: TreeSpec = {
       ...Object.fromEntries(Object.entries(odd).filter(([name]) => name !== '-rf')),
+      ...many('wide/# of/kept', 'x'),
       keep: 'same',
       'change me': 'new',
       mode: {mode: 0o755, text: 'm'},

@@ -54,6 +54,7 @@ await_instant() {
 
 # call_off STATUS WORDS…: the intent comes to nothing.
 call_off() {
+  stamp=''
   disarm_dead_man
   rm -f "$root"/.drover-next.*
   record called-off "$from $to"

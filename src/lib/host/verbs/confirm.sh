@@ -12,7 +12,7 @@ if [ "$decision" = confirmed ] && [ "$(last_detail confirmed)" = "$to" ]; then
   exit 0
 fi
 [ -z "$detail" ] || [ -z "$from" ] || write_pin "$from" || fail 18 "cannot write below $state/pins"
-rm -f "$state/pins/$to"
+drop "$state/pins/$to"
 decide confirmed
 record confirmed "$to"
 flush

@@ -3,8 +3,7 @@
 # of one run only the one that `watch` names counts.
 arm_dead_man() {
   folder=$state/runs/$run
-  printf '%s\n' "$DROVER_DEAD_MAN" | write_file "$folder/watcher.sh" && printf '%s\n' "$boot" | write_file "$folder/armed" &&
-    printf '%s\n' "$boot.$now.$$" | write_file "$folder/watch" ||
+  write_line "$folder/watcher.sh" "$DROVER_DEAD_MAN" && write_line "$folder/armed" "$boot" && write_line "$folder/watch" "$boot.$now.$$" ||
     fail 18 "cannot write below $state/runs"
   if command -v setsid >/dev/null 2>&1; then
     setsid /bin/sh "$folder/watcher.sh" "$root" "$run" "$from" "$to" "$seconds" "$app" "$boot.$now.$$" </dev/null >/dev/null 2>&1 9>&- &

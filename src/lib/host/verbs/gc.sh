@@ -7,63 +7,91 @@ enter
 read_current
 journal=$state/journal
 [ -f "$journal" ] || true >"$journal"
-order=$state/incoming/order.$$
-proven=$state/incoming/proven.$$
-awk 'NR == FNR {if ($4 == "reverted") taken[$3] = 1; next}
-  $4 == "confirmed" && !($3 in taken) {line[++n] = $5}
-  END {for (; n > 0; n--) if (!seen[line[n]]++) print line[n]}' "$journal" "$journal" | while IFS= read -r old; do
-  [ ! -d "$root/releases/$old" ] || [ -f "$state/pins/$old" ] || printf '%s\n' "$old" || exit 1
-done >"$proven" || fail 18 "cannot write below $state/incoming"
-kept=" $live $protect $(grep -vxFe "${live:--}" "$proven" | head -n 1) "
-[ ! -d "$state/pins" ] || kept="$kept$(ls -1t "$state/pins" | sed '/[.]/d' | head -n "$keep" | tr '\n' ' ')"
-for mark in "$state"/incoming/*.base; do
-  if [ -f "$mark" ] && IFS= read -r line <"$mark"; then kept="$kept$line "; fi
-done
-true >"$order.open" || fail 18 "cannot write below $state/incoming"
-for folder in "$state"/runs/*; do
-  [ -f "$folder/plan" ] && [ ! -f "$folder/ended" ] || continue
-  { cat "$folder/plan" && awk -v run="${folder##*/}" '$3 == run && $4 == "intent"' "$journal"; } >>"$order.open" ||
-    fail 18 "cannot write below $state/incoming"
-done
-# The proven, newest first; then the others by when they were staged, as the journal tells; then what it does not tell of.
-{
-  cat "$proven"
-  printf 'others\n'
-  awk -F'[ ]' '$4 == "staged" {line[++n] = $5} END {for (; n > 0; n--) if (!seen[line[n]]++) print line[n]}' "$journal"
-  for release in "$root"/releases/*; do
-    [ -d "$release" ] && printf '%s\n' "${release##*/}"
+# How many lines there are; the proven, newest first; then the others by when they were staged.
+order=$(awk -F'[ ]' '$4 == "reverted" {taken[$3]} $4 == "confirmed" {by[++n] = $3; proven[n] = $5} $4 == "staged" {staged[++m] = $5}
+  END {print NR; for (; n > 0; n--) if (!(by[n] in taken) && !seen[proven[n]]++) print proven[n]
+    print "others"; for (; m > 0; m--) if (!old[staged[m]]++) print staged[m]}' "$journal") || fail 18 "cannot read $journal"
+lines=${order%%"$newline"*} order=${order#*"$newline"}
+
+# is_proven RELEASE: whole, and not pinned out.
+is_proven() {
+  [ -d "$root/releases/$1" ] && [ ! -f "$state/pins/$1" ]
+}
+
+# read_kept: sets `kept`, what stays whatever its number, and `open`, all that unfinished runs say.
+read_kept() {
+  kept=" $live $protect " open=''
+  for old in ${order%%others*}; do
+    [ "$old" != "$live" ] && is_proven "$old" || continue
+    kept="$kept$old "
+    break
   done
-} | awk '!seen[$0]++' >"$order" || fail 18 "cannot write below $state/incoming"
-number=0
-while IFS= read -r old; do
-  [ "$old" != others ] || number=0
-  [ -n "$old" ] && [ -d "$root/releases/$old" ] || continue
+  set -- "$state"/pins/*
+  [ ! -e "$1" ] || kept="$kept$(ls -1t "$state/pins" | sed '/[.]/d' | head -n "$keep" | tr '\n' ' ')"
+  for mark in "$state"/incoming/*.base; do
+    if [ -f "$mark" ] && IFS= read -r line <"$mark"; then kept="$kept$line "; fi
+  done
+  for folder in "$state"/runs/*; do
+    [ -f "$folder/plan" ] && [ ! -f "$folder/ended" ] || continue
+    open=$open$(cat "$folder/plan" && awk -v run="${folder##*/}" '$3 == run && $4 == "intent"' "$journal") || fail 18 "cannot read $folder/plan"
+  done
+}
+
+# consider RELEASE: it goes when it is one too many.
+consider() {
+  [ -n "$1" ] && [ -d "$root/releases/$1" ] || return 0
+  case $seen in *" $1 "*) return 0 ;; esac
+  seen="$seen$1 "
   number=$((number + 1))
-  [ "$number" -gt "$keep" ] || continue
-  case $kept in *" $old "*) continue ;; esac
-  ! grep -qF "$old" "$order.open" || continue
+  [ "$number" -gt "$keep" ] || return 0
+  case $kept in *" $1 "*) return 0 ;; esac
+  case $open in *"$1"*) return 0 ;; esac
+  # A host that cannot write down what goes keeps it.
+  printf '%s\n' "$order" >"$noted" || fail 18 "cannot write below $state/incoming"
   # One rename makes it no release any more; its files go when nobody waits for us.
-  chmod u+w "$root/releases/$old"
-  mv -T "$root/releases/$old" "$state/incoming/gone-$old-$$" || continue
-  rm -f "$state/manifests/$old" "$state/manifests/$old.links" "$state/manifests/$old.seal" "$state/parts/$old"
-  record removed "$old"
-  printf 'removed %s\n' "$old"
-done <"$order"
-rm -f "$order" "$order.open" "$proven" "$root"/.drover-next.*
+  [ -w "$root/releases/$1" ] || chmod u+w "$root/releases/$1"
+  mv -T "$root/releases/$1" "$state/incoming/gone-$1-$$" || return 0
+  rm -f "$state/manifests/$1" "$state/manifests/$1.links" "$state/manifests/$1.seal" "$state/parts/$1" "$noted"
+  record removed "$1"
+  printf 'removed %s\n' "$1"
+}
+
+# Where there are no more than `keep` in all, none is one too many.
+set -- "$root"/releases/*
+if [ "$#" -gt "$keep" ]; then
+  read_kept
+  number=0 seen=' ' noted=$state/incoming/order.$$
+  for old in ${order%%others*}; do
+    ! is_proven "$old" || consider "$old"
+  done
+  number=0
+  for old in ${order#*others}; do consider "$old"; done
+  # What the journal does not tell of.
+  for old in "$root"/releases/*; do consider "${old##*/}"; done
+fi
+drop "$root"/.drover-next.* "$state/incoming/order.$$"
 # What a killed gc left of releases that are gone, and files that were never finished.
 for file in "$state"/manifests/* "$state"/parts/*; do
   old=${file##*/}
-  [ -d "$root/releases/${old%%.*}" ] || rm -f "$file"
+  [ -d "$root/releases/${old%%.*}" ] || drop "$file"
 done
-find "$state" \( -name incoming -o -name relay \) -prune -o -type f -name '*.tmp.*' -mtime +1 -exec rm -f {} +
-ls -1 "$state/runs" | sort -r | awk 'NR > 30' | while IFS= read -r old; do
-  [ -f "$state/runs/$old/ended" ] && rm -rf "$state/runs/${old:?}"
+for file in "$state"/*.tmp.* "$state"/*/*.tmp.* "$state"/runs/*/*.tmp.* "$state"/runs/*/*/*.tmp.*; do
+  [ -e "$file" ] || continue
+  find "$state" \( -name incoming -o -name relay \) -prune -o -type f -name '*.tmp.*' -mtime +1 -exec rm -f {} +
+  break
+done
+set -- "$state"/runs/*
+while [ "$#" -gt 30 ]; do
+  [ ! -f "$1/ended" ] || rm -rf "${1:?}"
+  shift
 done
 # No plan that is older than this can be taken up, however long it was to hold.
-[ ! -d "$state/plans" ] || find "$state/plans" -type f -mtime +8 -exec rm -f {} +
-[ ! -d "$state/pins" ] || ls -1t "$state/pins" | awk 'NR > 50' | while IFS= read -r old; do rm -f "$state/pins/${old:?}"; done
-if [ "$(wc -l <"$journal")" -gt 2000 ]; then
-  awk -v recent="$(($(wc -l <"$journal") - 1000))" 'NR == FNR {if ($4 == "reverted") taken[$3] = 1; next} FNR > recent {print; next}
+set -- "$state"/plans/*
+[ ! -e "$1" ] || find "$state/plans" -type f -mtime +8 -exec rm -f {} +
+set -- "$state"/pins/*
+[ "$#" -le 50 ] || ls -1t "$state/pins" | awk 'NR > 50' | while IFS= read -r old; do rm -f "$state/pins/${old:?}"; done
+if [ "$lines" -gt 2000 ]; then
+  awk -v recent="$((lines - 1000))" 'NR == FNR {if ($4 == "reverted") taken[$3] = 1; next} FNR > recent {print; next}
     ($4 == "confirmed" && !($3 in taken)) || $4 == "contracted" {last[$4 $5] = $0} END {for (id in last) print last[id]}' "$journal" "$journal" |
     sort -s -k 1,1 | write_durably "$journal"
 fi
@@ -71,7 +99,7 @@ leave
 for leftover in "$state"/incoming/*; do
   case $leftover in
     */gone-*) remove_tree "$leftover" ;;
-    *) [ -z "$(find "$leftover" -prune -mtime +1 2>/dev/null)" ] || remove_tree "$leftover" ;;
+    *) [ ! -e "$leftover" ] || [ -z "$(find "$leftover" -prune -mtime +1 2>/dev/null)" ] || remove_tree "$leftover" ;;
   esac
 done
 exit 0

@@ -18,7 +18,7 @@ if [ "$lease_left" -gt 0 ] && [ "$kind" != takeover ]; then
   fail 10 "leased by $lease_owner for run $lease_run, which is alive"
 fi
 epoch=$((current_epoch + 1))
-printf '%s\n' "$epoch" | write_durably "$state/epoch" || fail 18 "cannot write $state/epoch"
+write_line_durably "$state/epoch" "$epoch" || fail 18 "cannot write $state/epoch"
 rm -f "$state/lease" || fail 18 "cannot remove $state/lease"
 record lease-ended "$owner: $reason"
 flush

@@ -28,9 +28,9 @@ take_up_plan() {
   [ "$again" = - ] || expect=$again
   [ "$current_epoch" = "$expect" ] || refuse 27 "leased since the plan was made: epoch $current_epoch, not $expect"
   [ "$live" = "$from" ] || refuse 27 "serves ${live:-nothing}, the plan expects ${from:-nothing}"
-  printf '%s\n' "$token" | write_file "$state/runs/$run/token" || refuse 18 "cannot write below $state/runs"
-  printf '%s %s - %s\n' "$run" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$owner" | write_durably "$state/plans/$token" ||
-    refuse 18 "cannot write below $state/plans"
+  write_line "$state/runs/$run/token" "$token" || refuse 18 "cannot write below $state/runs"
+  read_stamp
+  write_line_durably "$state/plans/$token" "$run $stamp - $owner" || refuse 18 "cannot write below $state/plans"
 }
 enter
 read_epoch
@@ -60,17 +60,20 @@ if [ -n "$to" ] && [ "$live" != "$to" ] && [ "$kind" != allow-pinned ] && [ -f "
   esac
 fi
 # What goes back may do so on a full disk.
-case $text in
-  *'"command":"rollback"'*) rm -f "$state/ballast" ;;
-  *) [ -z "$(last_detail intent)" ] || rm -f "$state/ballast" ;;
-esac
-mkdir -p "$state/runs/$run" || fail 18 "cannot write below $state/runs"
+if [ -e "$state/ballast" ]; then
+  case $text in
+    *'"command":"rollback"'*) rm -f "$state/ballast" ;;
+    *) [ -z "$(last_detail intent)" ] || rm -f "$state/ballast" ;;
+  esac
+fi
+[ -d "$state/runs/$run" ] || mkdir -p "$state/runs/$run" || fail 18 "cannot write below $state/runs"
 [ -z "$token" ] || take_up_plan
-[ -z "$text" ] || printf '%s\n' "$text" | write_file "$plan" || fail 18 "cannot write below $state/runs"
-rm -f "$plan".tmp.* "$state/runs/$run/ended"
+[ -z "$text" ] || write_line "$plan" "$text" || fail 18 "cannot write below $state/runs"
+drop "$plan".tmp.* "$state/runs/$run/ended"
 epoch=$((current_epoch + 1))
-printf '%s\n' "$epoch" | write_durably "$state/epoch" || fail 18 "cannot write $state/epoch"
-write_lease "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+write_line_durably "$state/epoch" "$epoch" || fail 18 "cannot write $state/epoch"
+read_stamp
+write_lease "$stamp"
 record leased "$owner"
 [ -z "$detail" ] || record unsafe "$detail"
 flush

@@ -2,6 +2,7 @@
 # first pin of a release stands.
 write_pin() {
   [ ! -f "$state/pins/$1" ] || return 0
-  mkdir -p "$state/pins" &&
-    printf '%s %s %s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$run" "${id:--}" "$lease_owner" "$detail" | write_durably "$state/pins/$1"
+  read_stamp
+  { [ -d "$state/pins" ] || mkdir -p "$state/pins"; } &&
+    write_line_durably "$state/pins/$1" "$stamp $run ${id:--}$tab$lease_owner$tab$detail"
 }

@@ -8,12 +8,15 @@ export LC_ALL
 unset CDPATH ENV BASH_ENV TAR_OPTIONS GZIP GREP_OPTIONS 2>/dev/null
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 umask 077
-tab=$(printf '\t')
+tab='	'
+newline='
+'
 
 root='' app='' run='' epoch='' owner='' reason='' ttl='' id='' base='' from='' to='' part='' digest='' bytes='' need=''
 files='' offset='' seconds='' keep='' protect='' event='' detail='' kind='' path='' cwd='' max='' encoding='' archive=''
 instant='' late='' expect='' wait=''
 token='' port='' address='' user='' rate='' mode=''
+stamp='' whole=''
 IFS= read -r nonce
 while IFS= read -r line && [ -n "$line" ]; do
   value=${line#*=}
@@ -69,11 +72,17 @@ refuse_unsafe_folders() {
     [ ! -L "$folder" ] || fail 17 "$folder is a link; replace it by a folder"
   done
   set -- "$state"
-  for folder in "$root" "$(cd "$root" && pwd -P)"; do
-    while [ -n "$folder" ]; do
-      set -- "$@" "$folder"
-      folder=${folder%/*}
-    done
+  folder=$root linked=''
+  while [ -n "$folder" ]; do
+    [ ! -L "$folder" ] || linked=yes
+    set -- "$@" "$folder"
+    folder=${folder%/*}
+  done
+  # Without a link on the way there are no other folders above.
+  [ -z "$linked" ] || folder=$(cd "$root" && pwd -P)
+  while [ -n "$folder" ]; do
+    set -- "$@" "$folder"
+    folder=${folder%/*}
   done
   loose=$(find "$@" / -prune -type d -perm -0002 ! -perm -1000)
   [ -z "$loose" ] || fail 17 "$(printf '%s\n' "$loose" | tail -n 1) is writable by everybody; chmod o-w it"
@@ -95,7 +104,14 @@ open_state() {
 open_run() {
   [ -n "$run" ] || fail 19 'no run was given'
   open_state
-  mkdir -p "$state/runs/$run" || fail 18 "cannot write below $state/runs"
+  [ -d "$state/runs/$run" ] || mkdir -p "$state/runs/$run" || fail 18 "cannot write below $state/runs"
+}
+
+# read_payload: sets `text` to the rest of standard input. Byte by byte, for what is short: no program is started.
+read_payload() {
+  text=''
+  while IFS= read -r line || [ -n "$line" ]; do text=$text$newline$line; done
+  text=${text#"$newline"}
 }
 
 # enter: the critical section of this app on this host; left when the verb ends. Held for milliseconds.
@@ -128,11 +144,35 @@ write_file() {
   return 1
 }
 
+# write_line PATH LINE: as write_file, of what is at hand.
+write_line() {
+  printf '%s\n' "$2" >"$1.tmp.$$" && mv -f "$1.tmp.$$" "$1" && return 0
+  rm -f "$1.tmp.$$"
+  return 1
+}
+
 # write_durably PATH: as write_file, and a power cut leaves the old or the new, never an empty file.
 write_durably() {
   cat >"$1.tmp.$$" && { sync "$1.tmp.$$" 2>/dev/null || sync; } && mv -f "$1.tmp.$$" "$1" && return 0
   rm -f "$1.tmp.$$"
   return 1
+}
+
+# write_line_durably PATH LINE: as write_durably, of what is at hand.
+write_line_durably() {
+  printf '%s\n' "$2" >"$1.tmp.$$" && { sync "$1.tmp.$$" 2>/dev/null || sync; } && mv -f "$1.tmp.$$" "$1" && return 0
+  rm -f "$1.tmp.$$"
+  return 1
+}
+
+# drop FILE…: removes what is there of them; where nothing is, no program is started.
+drop() {
+  for dropped; do
+    [ ! -e "$dropped" ] && [ ! -L "$dropped" ] || {
+      rm -f "$@"
+      return
+    }
+  done
 }
 
 # Time that no clock change moves: seconds since boot, and which boot.
@@ -181,8 +221,14 @@ print_lease() {
 
 # write_lease SINCE: the lease from now on; `since` and `beat` are for people.
 write_lease() {
-  printf 'run=%s\nepoch=%s\nowner=%s\nreason=%s\nboot=%s\nuntil=%s\nsince=%s\nbeat=%s\n' \
-    "$run" "$epoch" "$owner" "$reason" "$boot" $((now + ttl)) "$1" "$now" | write_file "$state/lease" || fail 18 "cannot write $state/lease"
+  write_line "$state/lease" "run=$run
+epoch=$epoch
+owner=$owner
+reason=$reason
+boot=$boot
+until=$((now + ttl))
+since=$1
+beat=$now" || fail 18 "cannot write $state/lease"
 }
 
 # is_holder: the caller still holds the newest epoch.
@@ -200,10 +246,17 @@ require_lease() {
   fail 11 "this host was taken over: epoch is $current_epoch, this run has $epoch"
 }
 
-# write_record EVENT [DETAIL]: one line of the host's journal; after a line that a power cut has torn, on a line of its own.
+# read_stamp: sets `stamp`, the time for people; a verb asks for it once, unless it waits in between.
+read_stamp() {
+  [ -n "$stamp" ] || stamp=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+}
+
+# write_record EVENT [DETAIL]: one line of the host's journal; after a line that a power cut has torn, on a line of its own. The last line of the
+# same verb is `whole`: all of them are written in one critical section.
 write_record() {
-  [ ! -s "$state/journal" ] || [ -z "$(tail -c 1 "$state/journal")" ] || printf '\n' >>"$state/journal"
-  printf '%s %s %s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${epoch:-0}" "$run" "$1" "${2:-}" >>"$state/journal"
+  read_stamp
+  [ -n "$whole" ] || [ ! -s "$state/journal" ] || [ -z "$(tail -c 1 "$state/journal")" ] || printf '\n' >>"$state/journal"
+  printf '%s %s %s %s %s\n' "$stamp" "${epoch:-0}" "$run" "$1" "${2:-}" >>"$state/journal" && whole=yes
 }
 
 record() {
@@ -224,7 +277,7 @@ read_decision() {
 
 # decide WORD: only ever called in the critical section.
 decide() {
-  printf '%s\n' "$1" | write_durably "$state/runs/$run/decision" || fail 18 "cannot write below $state/runs"
+  write_line_durably "$state/runs/$run/decision" "$1" || fail 18 "cannot write below $state/runs"
 }
 
 # is_staged ID: a complete release of this host; its folder comes last, by one rename.
@@ -254,7 +307,7 @@ read_current() {
 
 # make_link ID: the link that is about to become `current`. In the critical section only, so that links of that name are leftovers.
 make_link() {
-  rm -f "$root"/.drover-next.*
+  drop "$root"/.drover-next.*
   ln -s "releases/$1" "$root/.drover-next.$$" || fail 18 "cannot write below $root"
 }
 
@@ -273,6 +326,6 @@ point_current() {
     move_link
     return 0
   fi
-  rm -f "$root"/.drover-next.*
+  drop "$root"/.drover-next.*
   rm -f "$root/current" || fail 18 "cannot remove $root/current"
 }

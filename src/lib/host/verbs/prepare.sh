@@ -1,7 +1,7 @@
 # All of a timed switch that can be done beforehand, so that what is left at its time is one rename and cannot fail for another reason.
 # The payload is the restart command, as for `switch`.
 open_run
-restart=$(cat)
+read_payload
 enter
 check_readiness
 [ "$live" = "$from" ] || [ "$live" = "$to" ] || fail 12 "serves ${live:-nothing}, the plan expects ${from:-nothing}"

@@ -62,6 +62,6 @@ for folder in "$state"/runs/*; do
   done
 done
 # What a rollback is decided by is told however long ago it was.
-[ ! -f "$state/journal" ] || awk -v recent="$(($(wc -l <"$state/journal") - 400))" \
-  'NR > recent || $4 ~ /^(confirmed|intent|reverted|rolled-back|contracted|once-ended)$/ {print "journal " $0}' "$state/journal"
+[ ! -f "$state/journal" ] || awk 'NR == FNR {recent = NR - 400; next} FNR > recent || $4 ~ /^(confirmed|intent|reverted|rolled-back|contracted|once-ended)$/ {print "journal " $0}' \
+  "$state/journal" "$state/journal"
 exit 0

@@ -7,12 +7,12 @@ check_readiness() {
   [ "$decision" != reverted ] || fail 22 'this host took the release back by itself; nobody confirmed it in time'
 }
 
-# lay_in: what the way back needs: room, should the disk fill up, and the restart command. A rollback is the way back, and
+# lay_in: what the way back needs: room, should the disk fill up, and the restart command, which is `text`. A rollback is the way back, and
 # has been given that room. A stage-commit that was killed right after its rename has left the release's own folder open to writing; a file
 # system that refuses has it as it is.
 lay_in() {
-  chmod 555 "$root/releases/$to" 2>/dev/null
+  [ ! -w "$root/releases/$to" ] || chmod 555 "$root/releases/$to" 2>/dev/null
   [ -s "$state/ballast" ] || grep -q '"command":"rollback"' "$state/runs/$run/plan" 2>/dev/null ||
     head -c 131072 /dev/zero | write_file "$state/ballast" || fail 15 "not enough space below $root"
-  [ -z "$restart" ] || printf '%s\n' "$restart" | write_file "$state/runs/$run/restart" || fail 18 "cannot write below $state/runs"
+  [ -z "$text" ] || write_line "$state/runs/$run/restart" "$text" || fail 18 "cannot write below $state/runs"
 }

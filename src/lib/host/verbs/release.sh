@@ -5,7 +5,7 @@ give_plan_back() {
   [ -f "$state/runs/$run/token" ] && [ -z "$(last_detail intent)" ] && [ ! -e "$state/runs/$run/once-before/started" ] || return 0
   IFS= read -r token <"$state/runs/$run/token"
   IFS=' ' read -r by at again line <"$state/plans/$token" || return 0
-  [ "$by" != "$run" ] || printf '%s %s %s %s\n' "$by" "$at" "$current_epoch" "$line" | write_durably "$state/plans/$token" || :
+  [ "$by" != "$run" ] || write_line_durably "$state/plans/$token" "$by $at $current_epoch $line" || :
 }
 enter
 if [ -z "$epoch" ]; then

@@ -5,7 +5,10 @@ trap '' HUP PIPE
 [ -d "$state/incoming" ] || fail 13 'stage-open comes first'
 work=$state/incoming/$part.tree
 delta=$state/incoming/$part.delta
-links=$state/incoming/$part.links
+# By these names they go to the manifests.
+manifest=$work/$id
+links=$manifest.links
+seal=$manifest.seal
 command exec 8>>"$state/incoming/$part.lock" || fail 18 "cannot write below $state/incoming"
 # A commit whose controller died goes on to its end, and is ours then.
 tries=0
@@ -14,12 +17,13 @@ until flock -n 8; do
   [ "$tries" -lt 1200 ] || fail 21 'another transfer of this delta is under way'
   sleep 0.5 2>/dev/null || sleep 1
 done
-cat >"$links" || fail 18 "cannot write below $state/incoming"
+read_payload
 
 clean() {
+  set -- "$work" "$state/incoming/$part.pull" "$delta" "$state/incoming/$part.base" "$state/incoming/$part.holder" "$state/incoming/$part.lock"
+  rm -rf "$@" 2>/dev/null && return 0
   remove_tree "$work"
-  rm -rf "$state/incoming/$part.pull"
-  rm -f "$delta" "$links" "$state/incoming/$part.base" "$state/incoming/$part.holder" "$state/incoming/$part.lock"
+  rm -rf "$@"
 }
 # give_up STATUS WORDS…: the delta stays for another try.
 give_up() {
@@ -53,8 +57,11 @@ fi
 found=$(sha256sum <"$delta")
 [ "${found%% *}" = "$digest" ] || damaged "the delta arrived damaged: its digest is ${found%% *}, not $digest"
 remove_tree "$work"
-# A folder that hands on its group would hand on its set-group-id bit as well.
-mkdir "$work" && chmod g-s "$work" && mkdir "$work/delta" || fail 18 "cannot write below $state/incoming"
+mkdir "$work" "$work/delta" "$work/delta/tree" ${base:+"$work/tree"} || fail 18 "cannot write below $state/incoming"
+# A folder that hands on its group has handed on its set-group-id bit as well.
+[ ! -g "$work" ] || chmod -R g-s "$work" || fail 18 "cannot write below $state/incoming"
+[ -z "$text" ] || text=$text$newline
+printf '%s' "$text" >"$links" || give_up 18 "cannot write below $state/incoming"
 
 # An empty folder of its own, so that nothing in the archive can reach what is there already. Times are those of this host: an old one
 # would make web servers call a changed file unchanged.
@@ -66,53 +73,76 @@ case $encoding in
 esac
 [ -n "$archive" ] || give_up 19 'no size of the archive was given'
 linkless=''
-ln "$delta" "$work/twin" 2>/dev/null && rm "$work/twin" || linkless=yes
-(umask 000 && "$encoding" -dc <"$delta" 2>/dev/null | head -c "$archive" | tar -x -p -o -m -f - -C "$work/delta") 2>"$work/errors" || [ -n "$linkless" ] || {
-  words=$(grep -v '^tar: Exiting' "$work/errors" | head -n 1)
-  damaged "cannot unpack the delta: $words"
-}
-[ ! -s "$work/errors" ] || [ -n "$linkless" ] || damaged "cannot unpack the delta: $(head -n 1 "$work/errors")"
+if ! (umask 000 && "$encoding" -dc <"$delta" 2>/dev/null | head -c "$archive" | tar -x -p -o -m -f - -C "$work/delta") 2>"$work/errors" || [ -s "$work/errors" ]; then
+  # Where there are no hard links, tar could not make those of the archive.
+  if ln "$delta" "$work/twin" 2>/dev/null; then
+    words=$(grep -v '^tar: Exiting' "$work/errors" | head -n 1)
+    damaged "cannot unpack the delta: $words"
+  fi
+  linkless=yes
+fi
 for name in gone new; do
   [ -f "$work/delta/$name" ] && [ ! -L "$work/delta/$name" ] || damaged "the delta has no list $name"
-  mv "$work/delta/$name" "$work/$name"
 done
-if [ -d "$work/delta/pieces" ] && [ ! -L "$work/delta/pieces" ]; then mv "$work/delta/pieces" "$work/pieces"; fi
-[ -d "$work/delta/tree" ] || mkdir "$work/delta/tree" || damaged 'the delta has no tree'
-[ ! -L "$work/delta/tree" ] && [ "$(ls -A "$work/delta")" = tree ] || damaged 'the delta holds more than lists and a tree'
-chmod 700 "$work/delta/tree"
+for name in "$work"/delta/* "$work"/delta/.[!.]* "$work"/delta/..?*; do
+  case ${name#"$work/delta/"} in
+    gone | new) ;;
+    tree | pieces) [ ! -L "$name" ] && [ -d "$name" ] || damaged 'the delta holds more than lists and a tree' ;;
+    *) [ ! -e "$name" ] && [ ! -L "$name" ] || damaged 'the delta holds more than lists and a tree' ;;
+  esac
+done
 # Files with several names are twins; nothing of what is elsewhere may be one. Without a base it is found out where the tree is listed anyway.
 several=$work/several
 refuse_strays() {
   [ -z "$(find_strays "$several")" ] || damaged 'the delta holds hard links to what it does not hold'
 }
 if [ -n "$base" ]; then
-  (cd "$work/delta/tree" && list_tree) >"$work/listing"
-  refuse_strays
+  # An answer says as well that this find can print.
+  if find "$work/delta/tree" -type f -links +1 -printf '%i %n\n' >"$several" 2>/dev/null; then
+    can_print=yes
+  else
+    find "$work/delta/tree" -type f -links +1 -exec stat -c '%i %h' {} + >"$several"
+  fi
+  [ ! -s "$several" ] || refuse_strays
   several=/dev/null
 fi
 
-fresh=$work/manifest
+fresh=$manifest
 if [ -n "$base" ]; then
   is_staged "$base" || give_up 13 "base $base is not on this host"
-  sort "$work/gone" | comm -23 "$state/manifests/$base" - | sort -m - "$work/new" >"$work/manifest"
+  comm -23 "$state/manifests/$base" "$work/delta/gone" | sort -m - "$work/delta/new" >"$manifest"
 else
-  mv "$work/new" "$work/manifest"
+  mv "$work/delta/new" "$manifest"
 fi
-found=$(sha256sum <"$work/manifest")
+found=$(sha256sum <"$manifest")
 [ "${found%% *}" = "$id" ] || damaged "the manifest does not match the snapshot: ${found%% *}"
-list_links "$links" | sort >"$work/linked"
+true >"$work/linked"
+[ ! -s "$links" ] || list_links "$links" | sort >"$work/linked"
 
-# paths KINDS FILE: the paths of those kinds among manifest lines, each after ./ and ended by NUL, children before parents.
-paths() {
-  awk -F"$tab" -v kinds="$1" 'index(kinds, $2) && $1 != "" {path[++n] = "./" $1} END {for (; n > 0; n--) print path[n]}' "$2" | tr '\n' '\0'
+# shellcheck disable=SC2086 # a command and its words
+# on_paths FILE COMMAND: gives the command the paths in the file, which are relative to the tree; by itself where they are few.
+on_paths() {
+  cd "$work/tree" || return
+  list=$1 command=$2
+  set --
+  while IFS= read -r path; do
+    set -- "$@" "$path"
+    [ "$#" -lt 50 ] || {
+      tr '\n' '\0' <"$list" | xargs -0 $command
+      return
+    }
+  done <"$list"
+  $command "$@"
 }
 
 # copy_range FILE OFFSET LENGTH: some dd count in blocks alone; tail is slow with them, and right.
-if [ "$(printf 12345 | dd bs=65536 iflag=skip_bytes,count_bytes,fullblock skip=1 count=2 2>/dev/null)" = 23 ]; then
-  copy_range() { dd if="$1" bs=65536 iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" 2>/dev/null; }
-else
-  copy_range() { tail -c "+$(($2 + 1))" "$1" | head -c "$3"; }
-fi
+copy_range() {
+  if [ "$counted" = 23 ]; then
+    dd if="$1" bs=65536 iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" 2>/dev/null
+  else
+    tail -c "+$(($2 + 1))" "$1" | head -c "$3"
+  fi
+}
 
 # rebuild LIST: a large file that changed in places, from the base's and from the bytes that travelled. Its digest is judged later, as that of
 # every file that came; its path and size are those of the manifest, whatever the list says.
@@ -154,16 +184,42 @@ copy_twins() {
 if [ -n "$base" ]; then
   # From here on the lines come from manifests that have been verified, not from the delta.
   old_links=$state/manifests/$base.links
+  for name in unlinked left fresh touched removed folders sums; do true >"$work/$name"; done
   [ ! -s "$old_links" ] || list_links "$old_links" | sort >"$work/unlinked"
-  [ -s "$work/unlinked" ] || true >"$work/unlinked"
-  split_lists "$state/manifests/$base" "$work/manifest" "$work/left" "$work/fresh"
+  # The lines that only one of the two has (none that both have begins with a tab), the paths that are removed and the folders that are, children before
+  # parents, and the folders in which something changes, parents first.
+  comm -3 "$state/manifests/$base" "$manifest" | lists=$work/ awk -F"$tab" '
+    function touch(path, above) {
+      above = path
+      if (seen[path]++) return
+      if (sub("/[^/]*$", "", above)) touch(above)
+      print path >touched
+    }
+    BEGIN {at = ENVIRON["lists"]; touched = at "touched"; left = at "left"; fresh = at "fresh"; removed = at "removed"; folders = at "folders"}
+    {file = left}
+    $1 == "" {file = fresh; $0 = substr($0, 2)}
+    kind == "" {print >file}
+    {
+      above = $1
+      if ($2 == "d") touch($1)
+      else if (sub("/[^/]*$", "", above)) touch(above)
+    }
+    kind == "linked" || file == fresh {if ($2 == "d") kept[$1]; next}
+    $2 == "d" {went[++d] = $1; next}
+    {gone[++n] = $1}
+    END {
+      for (; n > 0; n--) print "./" gone[n] >removed
+      for (; d > 0; d--) if (!(went[d] in kept)) print "./" went[d] >folders
+    }' - kind=unlinked "$work/unlinked" kind=linked "$work/linked"
   fresh=$work/fresh
   copy_twins
-  mkdir "$work/built" || give_up 18 "cannot write below $state/incoming"
-  for list in "$work"/pieces/*.list; do
-    [ ! -e "$list" ] && [ ! -L "$list" ] || rebuild "$list"
-  done
-  mkdir "$work/tree" || give_up 18 "cannot write below $state/incoming"
+  if [ -d "$work/delta/pieces" ]; then
+    mkdir "$work/built" || give_up 18 "cannot write below $state/incoming"
+    counted=$(printf 12345 | dd bs=65536 iflag=skip_bytes,count_bytes,fullblock skip=1 count=2 2>/dev/null)
+    for list in "$work"/delta/pieces/*.list; do
+      [ ! -e "$list" ] && [ ! -L "$list" ] || rebuild "$list"
+    done
+  fi
   link=-l
   cp -a -l "$root/releases/$base/." "$work/tree/" 2>"$work/errors" || {
     # Too many links, or a file system without them; one that can share blocks does.
@@ -173,38 +229,30 @@ if [ -n "$base" ]; then
       cp -a "$root/releases/$base/." "$work/tree/" 2>"$work/errors"; } ||
       give_up 15 "cannot copy the base: $(head -n 1 "$work/errors")"
   }
-  chmod 700 "$work/tree"
-  # Folders in which something changes, parents first; the others stay as they are.
-  sort "$work/left" "$work/fresh" "$work/unlinked" "$work/linked" | awk -F"$tab" '
-    {if ($2 == "d" && !seen[$1]++) print $1; path = $1; while (sub("/[^/]*$", "", path) && !seen[path]++) print path}' | sort >"$work/touched"
+  [ -w "$work/tree" ] || chmod 700 "$work/tree"
+  # Other folders than those stay as they are.
   while IFS= read -r path; do
     [ -L "$work/tree/$path" ] || [ ! -d "$work/tree/$path" ] || printf './%s\n' "$path"
-  done <"$work/touched" | tr '\n' '\0' >"$work/names"
-  [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 chmod u+rwx <"$work/names") || give_up 18 "cannot write below $state/incoming"
-  sort "$work/left" "$work/unlinked" >"$work/removed"
-  paths fl "$work/removed" >"$work/names"
-  [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 rm -f <"$work/names") || give_up 18 'cannot remove what the release does not have'
-  awk -F"$tab" 'FILENAME == ARGV[1] {if ($2 == "d") kept[$1]; next} $2 == "d" && !($1 in kept)' "$work/fresh" "$work/left" >"$work/folders"
-  paths d "$work/folders" >"$work/names"
-  [ ! -s "$work/names" ] || (cd "$work/tree" && xargs -0 rmdir <"$work/names") 2>"$work/errors" ||
+  done <"$work/touched" >"$work/opened"
+  [ ! -s "$work/opened" ] || (on_paths "$work/opened" 'chmod u+rwx') || give_up 18 "cannot write below $state/incoming"
+  [ ! -s "$work/removed" ] || (on_paths "$work/removed" 'rm -f') || give_up 18 'cannot remove what the release does not have'
+  [ ! -s "$work/folders" ] || (on_paths "$work/folders" rmdir) 2>"$work/errors" ||
     damaged "the base is not what its manifest says: $(head -n 1 "$work/errors")"
   # Where the base is linked, a file that is there already must not be written through: it is the live one.
-  { cp -a $link "$work/delta/tree/." "$work/tree/" && cp -a $link "$work/built/." "$work/tree/"; } 2>"$work/errors" || {
+  { cp -a $link "$work/delta/tree/." "$work/tree/" && { [ ! -d "$work/delta/pieces" ] || cp -a $link "$work/built/." "$work/tree/"; }; } 2>"$work/errors" || {
     words=$(head -n 1 "$work/errors")
     damaged "cannot join the delta and its base: $words"
   }
-  awk -F"$tab" 'FILENAME == ARGV[1] {touched[$1]; next} $2 == "d" && $1 in touched' "$work/touched" "$work/manifest" >"$work/folders"
 else
   copy_twins
   mv "$work/delta/tree" "$work/tree"
-  awk -F"$tab" '$2 == "d"' "$work/manifest" >"$work/folders"
 fi
 
 if [ -s "$work/linked" ]; then
   awk -F"$tab" 'FILENAME == ARGV[1] {have[$1] = $2; next} {folder = $1; if (!sub("/[^/]*$", "", folder)) folder = ""
     if ($1 in have) {print "the release has a path " $1 " of its own, which link: would hide"; exit}
     if (folder != "" && have[folder] != "d") {print "link: wants " $1 ", but the release has no folder " folder; exit}}' \
-    "$work/manifest" "$work/linked" >"$work/errors"
+    "$manifest" "$work/linked" >"$work/errors"
   [ ! -s "$work/errors" ] || give_up 17 "$(cat "$work/errors")"
 fi
 while IFS=$tab read -r path target; do
@@ -214,20 +262,26 @@ while IFS=$tab read -r path sign target; do
   [ "$sign" = l ] && ln -s "$target" "$work/tree/$path" || give_up 18 "cannot link $path"
 done <"$work/linked"
 
-for mode in $(awk -F"$tab" '{print $3}' "$work/folders" | sort -u); do
-  awk -F"$tab" -v mode="$mode" '$3 == mode' "$work/folders" >"$work/same"
-  paths d "$work/same" >"$work/names"
-  (cd "$work/tree" && xargs -0 chmod "$mode" <"$work/names") 2>"$work/errors" || damaged "a folder is missing: $(head -n 1 "$work/errors")"
+# The modes of the folders that were made or opened, children before parents.
+if [ -n "$base" ]; then
+  set -- kind=touched "$work/touched" kind=all "$manifest"
+  [ -s "$work/touched" ] || set --
+else
+  set -- "$manifest"
+fi
+[ "$#" = 0 ] || for mode in $(names=$work/mode- awk -F"$tab" '
+  kind == "touched" {touched[$0]; next}
+  $2 == "d" && (kind == "" || $1 in touched) {path[++n] = $1; mode[n] = $3}
+  END {for (; n > 0; n--) {if (!seen[mode[n]]++) print mode[n]; print "./" path[n] >(ENVIRON["names"] mode[n])}}' "$@"); do
+  (on_paths "$work/mode-$mode" "chmod $mode") 2>"$work/errors" || damaged "a folder is missing: $(head -n 1 "$work/errors")"
 done
 mismatch=unsealed
 if [ -n "$base" ] && [ -s "$state/manifests/$base.seal" ]; then
-  comm -23 "$work/unlinked" "$work/linked" | sort - "$work/left" >"$work/expected-left"
-  comm -13 "$work/unlinked" "$work/linked" | sort - "$fresh" >"$work/expected-fresh"
-  check_changes "$work/tree" "$work/expected-left" "$work/expected-fresh" "$state/manifests/$base.seal" "$work/seal"
+  check_changes "$work/tree" "$state/manifests/$base.seal" "$seal" "$work"
 fi
 if [ -n "$mismatch" ]; then
-  sort -m "$work/manifest" "$work/linked" >"$work/expected"
-  check_tree "$work/tree" "$work/expected" "$work/seal" || damaged "the release is not what its manifest says: $mismatch"
+  sort -m "$manifest" "$work/linked" >"$work/expected"
+  check_tree "$work/tree" "$work/expected" "$seal" || damaged "the release is not what its manifest says: $mismatch"
   [ -n "$base" ] || refuse_strays
 fi
 
@@ -242,8 +296,7 @@ else
     chmod u+w "$root/releases/$id"
     mv -T "$root/releases/$id" "$work/replaced" || give_up 18 "cannot write below $root/releases"
   fi
-  mv -f "$work/manifest" "$state/manifests/$id" && mv -f "$links" "$state/manifests/$id.links" &&
-    mv -f "$work/seal" "$state/manifests/$id.seal" || give_up 18 "cannot write below $state/manifests"
+  mv -f "$manifest" "$links" "$seal" "$state/manifests/" || give_up 18 "cannot write below $state/manifests"
   mv -T "$work/tree" "$root/releases/$id" || give_up 18 "cannot write below $root/releases"
   chmod 555 "$root/releases/$id"
   record staged "$id"

@@ -7,7 +7,7 @@ done
 if [ -n "$run" ]; then
   open_run
   write_file "$state/runs/$run/plan" || fail 18 "cannot write below $state/runs"
-  rm -f "$state/runs/$run/ended"
+  drop "$state/runs/$run/ended"
 else
   open_state
 fi
@@ -26,7 +26,8 @@ fi
 # size_of_part: 0 before the first byte.
 size_of_part() {
   have=0
-  if [ -f "$delta" ]; then have=$(wc -c <"$delta" | tr -d ' '); fi
+  [ ! -s "$delta" ] || have=$(wc -c <"$delta")
+  have=${have##* }
 }
 
 # end_holder: the transfer whose link died without a word holds the part until its TCP gives up. It is ended by process group, after a look
@@ -46,7 +47,7 @@ size_of_part
 tries=0
 until flock -n 8; do
   # Without a holder it is being unpacked; stage-commit waits for that.
-  [ -f "$holder" ] || break
+  [ -s "$holder" ] || break
   seen=$have
   [ "$tries" -lt 10 ] || { end_holder 2>/dev/null && sleep 1; }
   tries=$((tries + 1))
@@ -56,7 +57,7 @@ until flock -n 8; do
   [ "$have" = "$seen" ] || fail 21 'another transfer of this delta is under way'
 done
 # What a pull that was killed left, its key among it.
-rm -rf "$state/incoming/$part.pull"
+[ ! -e "$state/incoming/$part.pull" ] || rm -rf "$state/incoming/$part.pull"
 size_of_part
 have_digest=''
 if [ "$have" -gt "$bytes" ]; then
@@ -66,13 +67,26 @@ elif [ "$have" -gt 0 ]; then
   have_digest=$(sha256sum <"$delta")
   have_digest=${have_digest%% *}
 fi
-free=$(df -Pk "$root" | awk 'NR > 1 {print $4; exit}')
+# GNU df tells of both in one line; others have a line for each, in which it is the fourth word.
+if words=$(df -k --output=avail,iavail "$root" 2>/dev/null); then
+  IFS=' ' read -r free inodes line <<EOF
+${words#*"$newline"}
+EOF
+else
+  words=$(df -Pk "$root")
+  IFS=' ' read -r line line line free line <<EOF
+${words#*"$newline"}
+EOF
+  words=$(df -Pi "$root" 2>/dev/null)
+  IFS=' ' read -r line line line inodes line <<EOF
+${words#*"$newline"}
+EOF
+fi
 lacking=$(((need + bytes - have) / 1024 + 65536))
 case $free in
   '' | *[!0-9]*) ;;
   *) [ "$free" -ge "$lacking" ] || fail 15 "not enough space below $root: $((free / 1024)) MiB free, $((lacking / 1024)) MiB needed" ;;
 esac
-inodes=$(df -Pi "$root" 2>/dev/null | awk 'NR > 1 {print $4; exit}')
 case $inodes in
   '' | 0 | *[!0-9]*) ;;
   *) [ "$inodes" -ge "$((files + 100))" ] || fail 15 "not enough inodes below $root: $inodes free, $((files + 100)) needed" ;;

@@ -3,8 +3,8 @@
 # The payload is the restart command, which the dead-man's switch runs when it has to go back. With an instant it is what `appointment.sh`
 # says, and `prepare` has left the restart command.
 open_run
-restart=''
-[ -n "$instant" ] || restart=$(cat)
+text=''
+[ -n "$instant" ] || read_payload
 # settle_older: a rollout that moves this host, or goes through its steps once more, settles what older ones left open here; a push stays resumable.
 settle_older() {
   for other in "$state"/runs/*; do
@@ -50,7 +50,10 @@ flush
 make_link "$to"
 [ -z "$instant" ] || await_instant
 move_link
-[ -z "$instant" ] || read_time
+[ -z "$instant" ] || {
+  read_time
+  stamp=''
+}
 flush
 record switched "$from $to"
 if [ -n "$instant" ]; then

@@ -13,11 +13,12 @@ list_links() {
 }
 
 # list_tree: all that is below the working folder, sorted: `path<TAB>f mode size inode mtime`, `path<TAB>d mode`, `path<TAB>l target`, and
-# `path<TAB>o` for what no release holds. Into the file `several` goes `inode links` for each name of a file that has more than one.
-several=/dev/null
+# `path<TAB>o` for what no release holds. Into the file `several` goes `inode links` for each name of a file that has more than one. Whoever knows already that
+# this find can print says so in `can_print`.
+several=/dev/null can_print=''
 list_tree() {
   {
-    if find . -prune -printf '' 2>/dev/null; then
+    if [ -n "$can_print" ] || find . -prune -printf '' 2>/dev/null; then
       find . -mindepth 1 -type f -printf '%P\tf %m %s %i %T@\n' \( -links 1 -o -fprintf "$several" '%i %n\n' \) -o -type d ! -path . -printf '%P\td %m\n' \
         -o -type l -printf '%P\tl %l\n' -o ! -path . -printf '%P\to\n'
     else
@@ -49,13 +50,6 @@ compare_lists() {
   line=$(comm -13 "$1" "$2" | head -n 1)
   [ -z "$line" ] || { printf 'missing %s\n' "$line" && return 0; }
   comm -23 "$1" "$2" | sed -n '1s/^/unexpected /p'
-}
-
-# split_lists OLD NEW WENT CAME: the lines that only one of two sorted lists has; none that both have begins with a tab.
-split_lists() {
-  true >"$3"
-  true >"$4"
-  comm -3 "$1" "$2" | went=$3 came=$4 awk -F"$tab" '$1 == "" {print substr($0, 2) >ENVIRON["came"]; next} {print >ENVIRON["went"]}'
 }
 
 # list_sums MANIFEST: what sha256sum checks of the manifest's lines.
@@ -102,20 +96,31 @@ check_tree() {
   [ -z "$mismatch" ]
 }
 
-# check_changes TREE LEFT FRESH OLD SEAL: as check_tree for a tree that is linked from one that was proved when its listing was OLD. A file
-# that is the same inode, of the same size and time, is that proved file; what differs must be the lines LEFT, which went away, and FRESH,
-# which came and are read.
+# check_changes TREE OLD SEAL LISTS: as check_tree for a tree that is linked from one that was proved when its listing was OLD. A file that is
+# the same inode, of the same size and time, is that proved file; what differs must be the lines of `left` and `unlinked` of the folder LISTS,
+# which went away, and those of `fresh` and `linked`, which came and are read. A link that is in both stayed.
 check_changes() {
-  (cd "$1" && list_tree) >"$5"
-  split_lists "$4" "$5" "$2.went" "$2.came"
-  describe_listing "$2.went" >"$2.found"
-  describe_manifest "$2" >"$2.want"
-  mismatch=$(compare_lists "$2.found" "$2.want")
-  describe_listing "$2.came" >"$2.found"
-  describe_manifest "$3" >"$2.want"
-  [ -n "$mismatch" ] || mismatch=$(compare_lists "$2.found" "$2.want")
-  list_sums "$3" >"$3.sums" || mismatch=${mismatch:-its files cannot be listed}
-  [ -n "$mismatch" ] || mismatch=$(check_sums "$1" "$3.sums")
-  rm -f "$2.went" "$2.came" "$2.found" "$2.want" "$3.sums" "$3.sums.have"
+  (cd "$1" && list_tree) >"$3"
+  mismatch=$(comm -3 "$2" "$3" | sums=$4/sums awk -F"$tab" '
+    kind != "seen" {
+      if ($1 == "") next
+      key = $1 FS ($2 == "f" ? "f " $3 " " $4 : $2 " " $3)
+      if (kind == "linked" && ("left", key) in want) {delete want["left", key]; next}
+      want[(kind == "left" || kind == "unlinked") ? "left" : "fresh", key]
+      if (kind == "fresh" && $2 == "f") print $5 "  ./" $1 >ENVIRON["sums"]
+      next
+    }
+    {
+      side = "left"
+      if ($1 == "") {side = "fresh"; $0 = substr($0, 2)}
+      key = $1 FS $2
+      if ($2 ~ /^f /) {split($2, word, " "); key = $1 FS "f " word[2] " " word[3]}
+      if (!((side, key) in want)) {print "unexpected " key; bad = 1; exit}
+      delete want[side, key]
+    }
+    END {if (!bad) for (key in want) {print "missing " key; exit}}' \
+    kind=left "$4/left" kind=unlinked "$4/unlinked" kind=fresh "$4/fresh" kind=linked "$4/linked" kind=seen -) ||
+    mismatch=${mismatch:-its files cannot be compared}
+  [ -n "$mismatch" ] || mismatch=$(check_sums "$1" "$4/sums")
   [ -z "$mismatch" ]
 }
