@@ -57,7 +57,30 @@ describe('the drover commands of a Markdown document', () => {
       ['2:15 snapshot', '5:1 status'],
     ],
     ['YAML', ['```yaml', 'steps:', '  - run: drover push', '  - run: "drover status"', 'drover: yes', '```'], ['3:10 push', '4:11 status']],
-    ['JSON', ['```json', '{', '"up": "drover push",', '"x": "drover"}', '```'], ['3:8 push']],
+    [
+      'what is no shell',
+      ['```text', 'drover 0.1.0 is installed', '```', '```diff', '- drover old', '```', '```json', '{"up": "drover push"}', '```'],
+      [],
+    ],
+    ['a user of that name', fence('sudo -u drover git pull', 'sudo -Hu drover ls', 'sudo -E drover status'), ['4:9 status']],
+    [
+      'quotes over lines',
+      fence("run --all -- '", '  drover restart me', "'", 'git commit -m "x', '', 'drover is upgraded"', 'drover status'),
+      ['8:1 status'],
+    ],
+    ['HTML and its comments', ['<!--', '`drover old-way`', '-->', '', 'a <!-- `drover older` --> b'], []],
+    [
+      'shifts and other things that begin no here-document',
+      fence('x=$((1<<3))', '# see <<EOF', 'echo "<<EOF"', 'drover status'),
+      ['5:1 status'],
+    ],
+    [
+      'a here-document with a longer end',
+      fence('cat <<E-F | drover push', 'drover nonsense', 'E-F', 'drover status'),
+      ['2:13 push', '5:1 status'],
+    ],
+    ['a # within a word', fence('curl http://x/#a && drover status --reason fix-#123 -q'), ['2:21 status --reason fix-#123 -q']],
+    ['a table', ['| a | b |', '| - | - |', '| x | `drover status` |'], ['3:8 status']],
     ['quotes', fence('drover push --reason "two words; drover status"'), ['2:1 push --reason two words; drover status']],
     [
       'an end of quotes that is missing, and a brace',

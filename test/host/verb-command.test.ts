@@ -1,16 +1,19 @@
-import {mkdtempSync} from 'node:fs';
+import {spawnSync} from 'node:child_process';
+import {mkdtempSync, readdirSync, rmSync} from 'node:fs';
 import {chmod, readdir, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest';
 import {type CommandEnd, type OperatorCommand, runCommandOn} from '../../src/lib/host/host-command.js';
+import {verbProgram} from '../../src/lib/host/verb-program.js';
 import {findProcesses} from './processes.js';
 import {patiently} from './some-host.js';
-import {linkWith, type Shell, shells} from './verb-site.js';
+import {itUnder, linkWith, type Shell, shells} from './verb-site.js';
 
 const usual = {seconds: 60, maxBytes: 65_536, signal: patiently};
 
 describe.each(shells)('a command of drover run under $name', (shell: Shell) => {
+  const {eachShell} = itUnder(shell);
   const work = mkdtempSync(path.join(tmpdir(), 'drover-command-'));
   const link = linkWith({...shell, env: {...shell.env, TMPDIR: work}});
   const run = (command: string, more: Partial<OperatorCommand> = {}): Promise<CommandEnd> =>
@@ -50,6 +53,37 @@ describe.each(shells)('a command of drover run under $name', (shell: Shell) => {
     expect((await run('wc -c', {input, script: Buffer.alloc(0)})).output.trim()).toBe(String(input.length));
     expect((await run('exec sh "$1"', {input: Buffer.alloc(0), script: Buffer.from('cat; echo ended')})).output).toBe('ended\n');
     expect((await run('exec sh "$1"', {script: Buffer.from('cat; echo ended')})).output).toBe('ended\n');
+  });
+
+  it('is never taken for options of the shell', async () => {
+    for (const command of ['-s', '+e', '-c true', '--version']) expect(await run(command)).toMatchObject({status: 127});
+  });
+
+  eachShell('A1: is not begun when it did not come whole, nor without all that it is sent', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'drover-cut-'));
+    const ask = (text: string): string =>
+      spawnSync(shell.words[0], [...shell.words.slice(1), '-c', verbProgram('command')], {
+        input: `ab\nseconds=20\n${text}`,
+        env: {...shell.env, TMPDIR: folder, FOLDER: folder},
+        encoding: 'utf8',
+      }).stdout;
+    expect(ask('files=2\n\ntouch $FOLDER/a\n')).toContain('end refused the command did not come whole\n');
+    expect(ask('files=1\n\ntouch $FOLDER/b')).toContain('end refused the command did not come whole\n');
+    expect(ask('files=1\noffset=9\n\ncat >$FOLDER/c\n12345678')).toContain('end refused what was sent to the command did not come whole\n');
+    expect(ask('files=1\nbytes=3\noffset=9\n\ntouch $FOLDER/d\n12345678')).toContain('end refused what was sent');
+    expect(readdirSync(folder)).toEqual([]);
+    expect(ask('files=1\noffset=8\n\ncat\n12345678')).toContain('\n12345678\ndrover ab end 0\n');
+    rmSync(folder, {recursive: true});
+  });
+
+  eachShell('has the environment of its login, whatever names are in it, and needs no HOME', () => {
+    const {HOME: _, ...env} = shell.env;
+    const {stdout} = spawnSync(shell.words[0], [...shell.words.slice(1), '-c', verbProgram('command')], {
+      input: 'ab\nfiles=1\n\npwd; echo $text $seconds $work $files $kind $line $as\n',
+      env: {...env, text: '1', seconds: '2', work: '3', files: '4', kind: '5', line: '6', as: '7'},
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('\ndrover ab begin\n/\n1 2 3 4 5 6 7\n\ndrover ab end 0\n');
   });
 
   it('D9 T6: may forge any frame and gets nothing by it', async () => {

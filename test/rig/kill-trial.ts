@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import type {HostTale, KillFleet, KillPoint, Person} from './kill-range.js';
 import {readSeats} from './rotation-watch.js';
 
@@ -70,7 +71,7 @@ export async function tryOut(fleet: KillFleet, trial: Trial): Promise<{readonly 
   const records = dead?.run === before?.run ? 0 : dead?.records.length;
   const expected = point.when === 'before' ? point.record - 1 : point.record;
   demand(!killed || records === expected, () => `the journal has ${records} records, not ${expected}`);
-  const views = await fleet.view();
+  const views = await viewSettled(fleet);
   for (const view of views) {
     demand(view.whole, () => `${view.host} is not whole after the kill: ${JSON.stringify(view)}`);
     demand([begun.base, begun.target].includes(view.live ?? ''), () => `${view.host} serves ${view.live} after the kill`);
@@ -84,6 +85,17 @@ export async function tryOut(fleet: KillFleet, trial: Trial): Promise<{readonly 
   return {killed, violations};
 }
 
+/** What hosts say once what the dead controller had asked of them has come to its end. */
+async function viewSettled(fleet: KillFleet): Promise<readonly HostTale[]> {
+  let last = JSON.stringify(await fleet.view());
+  for (;;) {
+    await sleep(1500);
+    const views = await fleet.view();
+    if (JSON.stringify(views) === last) return views;
+    last = JSON.stringify(views);
+  }
+}
+
 /** Gives the release that everybody must serve after it. */
 async function recover(
   fleet: KillFleet,
@@ -91,6 +103,7 @@ async function recover(
 ): Promise<string> {
   const {base, target} = begun;
   const leased = views.some((view) => view.leased);
+  const isKnown = views.some(({openRuns}) => openRuns.includes(run));
   const type = async (person: Person, words: readonly string[], status: number): Promise<string> => {
     const ended = await fleet.drover(person, words);
     demand(ended.status === status, () => `drover ${words.join(' ')} ended with ${ended.status}, not ${status}: ${ended.stderr}`);
@@ -99,8 +112,12 @@ async function recover(
   switch (trial.recovery) {
     case 'resume': {
       // From another machine: hosts alone tell what was going on, if anything was.
-      if (views.some(({openRuns}) => openRuns.includes(run))) {
-        await type(fleet.bob, ['resume', '--yes'], 0);
+      if (isKnown) {
+        const ended = await fleet.drover(fleet.bob, ['resume', '--yes']);
+        // A release that no host has yet is where it was made.
+        const isElsewhere = [3, 4].includes(ended.status ?? 0) && ended.stderr.includes('is not in the store');
+        if (isElsewhere) await type(fleet.ana, ['resume', '--yes'], 0);
+        demand(isElsewhere || ended.status === 0, () => `drover resume --yes ended with ${ended.status}, not 0: ${ended.stderr}`);
         return target;
       }
       await type(fleet.bob, ['resume', '--yes'], 4);
@@ -111,7 +128,12 @@ async function recover(
     case 'rollback': {
       const takeover = leased ? ['--takeover', run, '--reason', 'its controller is dead'] : [];
       await type(fleet.ana, ['rollback', ...all, ...takeover], 0);
-      return trial.work === 'rollback' ? target : base;
+      if (trial.work === 'rollback') return target;
+      if (isKnown) return base;
+      // No host has heard of the dead run: this is a rollback like any other, from what is served to what was proven before.
+      const [first] = await fleet.view();
+      demand(first?.live !== target && first?.live !== base, () => `a rollback of what was served led to ${first?.live}`);
+      return first?.live ?? '';
     }
     case 'takeover': {
       const fresh = await fleet.snapshot(fleet.bob, 'by bob');

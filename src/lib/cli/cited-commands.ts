@@ -25,6 +25,17 @@ const runners: ReadonlySet<string> = new Set(
 /** What says that more may follow. */
 const more: ReadonlySet<string> = new Set(['…', '...', 'FLAGS', 'OPTIONS', 'ARGS']);
 
+/** Languages of blocks in which a line that begins with `drover` is a command; a block that names none is one of them. */
+const shells: ReadonlySet<string> = new Set([
+  '',
+  ...'sh bash zsh dash ksh fish shell shell-session shellsession console terminal'.split(' '),
+]);
+
+/** Languages of blocks that cite nothing: what was, what is printed, what is said in a program. */
+const notes: ReadonlySet<string> = new Set(
+  'text txt plain log diff patch json json5 js javascript ts typescript python go rust html css sql mermaid'.split(' '),
+);
+
 /** A line of a session: `$ drover status`, `deploy@ops:~$ drover status`. */
 const prompt = /^\s*(?:[\w.@:~/-]*[$#%❯])\s+/;
 
@@ -47,11 +58,16 @@ interface CodeLine {
 export function findCitedCommands(markdown: string, first: ReadonlySet<string>): readonly CitedCommand[] {
   const lines = markdown.split(/\r\n|\r|\n/);
   const found: CitedCommand[] = [];
-  for (const token of new MarkdownIt().parse(lines.join('\n'), {})) {
-    const [start = 0, end = start] = token.map ?? [];
+  let place: readonly number[] = [];
+  // With HTML its comments are no text. Cells of a table have no lines of their own.
+  for (const token of new MarkdownIt({html: true}).parse(lines.join('\n'), {})) {
+    place = token.map ?? place;
+    const [start = 0, end = start] = place;
     // The first line of a fenced block is its fence.
     const blockLine = token.type === 'fence' ? start + 2 : token.type === 'code_block' ? start + 1 : undefined;
-    if (blockLine !== undefined) found.push(...findInBlock(token.content, blockLine, {lines, first}));
+    const language = /^[^\s{]*/.exec(token.info)?.[0].toLowerCase() ?? '';
+    const isShell = shells.has(language);
+    if (blockLine !== undefined && !notes.has(language)) found.push(...findInBlock(token.content, blockLine, {lines, first, isShell}));
     const spans = (token.children ?? []).filter(({type}) => type === 'code_inline').map(({content}) => content);
     if (token.type === 'inline') found.push(...findInSentences(spans, lines.slice(start, end), start + 1));
   }
@@ -61,12 +77,12 @@ export function findCitedCommands(markdown: string, first: ReadonlySet<string>):
 function findInBlock(
   text: string,
   firstLine: number,
-  {lines, first}: {readonly lines: readonly string[]; readonly first: ReadonlySet<string>},
+  {lines, first, isShell}: {readonly lines: readonly string[]; readonly first: ReadonlySet<string>; readonly isShell: boolean},
 ): readonly CitedCommand[] {
   return listLines(text, firstLine).flatMap(({text: code, line, rows}) => {
     const taken = new Set<string>();
     return splitCommands(code)
-      .flatMap((words) => findDrover(words, first))
+      .flatMap((words) => findDrover(words, {first, isShell}))
       .map((words) => toCommand(words, locate(words, {lines, line, rows, taken}), false));
   });
 }
@@ -84,7 +100,7 @@ function findInSentences(spans: readonly string[], lines: readonly string[], fir
     const before = text.slice(0, at + span.indexOf('drover')).split('\n');
     const place = {line: firstLine + before.length - 1, column: (before.at(-1) ?? '').length + 1};
     return splitCommands(span.replace(prompt, ''))
-      .flatMap((words) => findDrover(words, new Set()))
+      .flatMap((words) => findDrover(words, {first: new Set(), isShell: true}))
       .map((words) => toCommand(words, place, true));
   });
 }
@@ -112,26 +128,65 @@ function listLines(text: string, firstLine: number): readonly CodeLine[] {
       index += 1;
       whole = `${whole.slice(0, -1)} ${(lines[index] ?? '').replace(/^\s*>\s/, '')}`;
     }
-    body = /(?<!<)<<-?\s*(['"]?)(\w+)\1/.exec(whole)?.[2];
-    const code = (isSession ? whole.replace(prompt, '') : whole).replace(/(["'])\s*,\s*$/, '$1');
-    found.push({text: code, line: firstLine + start, rows: index - start + 1});
+    const code = isSession ? whole.replace(prompt, '') : whole;
+    const end = findQuoteEnd(code, lines, index);
+    const document = /(?<!<)<<-?\s*(?:\\?([\w.-]+)|'([^']+)'|"([^"]+)")/
+      .exec(code)
+      ?.slice(1)
+      .find((word) => word !== undefined);
+    // What has no end further down is a shift, or is quoted.
+    if (document !== undefined && lines.slice(index + 1).some((line) => line.trim() === document)) body = document;
+    found.push({text: [code, ...lines.slice(index + 1, end + 1)].join(' '), line: firstLine + start, rows: end - start + 1});
+    index = end;
   }
   return found;
 }
 
+/** The line on which quotes end that a line opens: itself where it opens none, or none that end. */
+function findQuoteEnd(code: string, lines: readonly string[], index: number): number {
+  let open = readQuotes(code, '');
+  if (open === '') return index;
+  for (let end = index + 1; end < Math.min(lines.length, index + 50); end += 1) {
+    open = readQuotes(lines[end] ?? '', open);
+    if (open === '') return end;
+  }
+  return index;
+}
+
+/** The quote that is open at the end of a line which begins within `open`. */
+function readQuotes(line: string, open: string): string {
+  let quote = open;
+  for (const [mark, plain] of line.matchAll(/\\.|(['"])|\s#.*/g)) {
+    if (plain === undefined && mark.startsWith('\\')) continue;
+    if (plain === undefined) {
+      if (quote === '') return quote;
+    } else if (quote === '') quote = plain;
+    else if (quote === plain) quote = '';
+  }
+  return quote;
+}
+
 /** What follows `drover` in a command, or in a command that is one of its words. */
-function findDrover(words: readonly string[], first: ReadonlySet<string>): readonly (readonly string[])[] {
-  const at = words.findIndex(isDrover);
+function findDrover(
+  words: readonly string[],
+  {first, isShell}: {readonly first: ReadonlySet<string>; readonly isShell: boolean},
+): readonly (readonly string[])[] {
+  const at = words.findIndex((word, index) => isDrover(word) && !takesName.test(words[index - 1] ?? ''));
   if (at >= 0) {
     const rest = words.slice(at + 1);
-    const isCommand = words.slice(0, at).every((word, index) => goesBefore(word, words[index - 1]));
+    const isCommand = isShell && words.slice(0, at).every((word, index) => goesBefore(word, words[index - 1]));
     return isCommand || first.has(rest[0] ?? '') ? [rest] : [];
   }
   const isRun = words.some((word) => runners.has(word.replace(/^.*\//, ''))) || /:$/.test(words[0] ?? '');
   return isRun
-    ? words.filter((word) => /\s/.test(word)).flatMap((word) => splitCommands(word).flatMap((inner) => findDrover(inner, first)))
+    ? words
+        .filter((word) => /\s/.test(word))
+        .flatMap((word) => splitCommands(word).flatMap((inner) => findDrover(inner, {first, isShell: false})))
     : [];
 }
+
+/** Flags of sudo whose value may be a user who is called like us. */
+const takesName = /^(?:-\w*[ugU]|--(?:user|group|other-user))$/;
 
 function isDrover(word: string): boolean {
   return /^(?:[^\s=:]*\/)?drover$/.test(word);

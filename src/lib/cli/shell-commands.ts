@@ -2,6 +2,8 @@ import {type ParseEntry, parse} from 'shell-quote';
 
 /** Stands before what a reader of the line is to fill in: a letter that no document has. */
 const mark = '\uE000';
+/** In place of a # within a word, which begins no comment. */
+const hash = '\uE001';
 
 /** True for a word that a person or the shell fills in: `$RUN`, `<run>`, `RUN`. */
 export function isPlaceholder(word: string): boolean {
@@ -18,6 +20,7 @@ export function splitCommands(line: string): readonly (readonly string[])[] {
     .replace(/<([A-Za-z][\w.: -]*)>/g, (_, name: string) => mark + name.replaceAll(' ', '-'))
     .replace(/(^|\s)\[([^\]]+)\]/g, '$1$2')
     .replace(/`([^`]*)`/g, '$($1)')
+    .replace(/(?<=[^\s;&|(])#/g, hash)
     .replace(/(^|\s)\d+(?=[<>])/g, '$1');
   const done: string[][] = [];
   const open: string[][] = [[]];
@@ -26,7 +29,7 @@ export function splitCommands(line: string): readonly (readonly string[])[] {
     if (typeof entry === 'object' && 'comment' in entry) break;
     const current = open.at(-1) ?? [];
     if (typeof entry === 'string' || entry.op === 'glob') {
-      const word = typeof entry === 'string' ? entry : entry.pattern;
+      const word = (typeof entry === 'string' ? entry : entry.pattern).replaceAll(hash, '#');
       if (isTarget) isTarget = false;
       else if (word !== '') current.push(word);
       continue;

@@ -41,17 +41,18 @@ export async function runCommandOn(
     kept.add(piece);
     onPiece?.(piece);
   });
-  const kinds = [...(sudo === true ? ['sudo'] : []), ...(input !== undefined && script === undefined ? ['input'] : [])];
   const values = {
     seconds,
     files: command.split('\n').length,
-    ...(kinds.length === 0 ? {} : {kind: kinds.join('-')}),
+    ...(sudo === true ? {kind: 'sudo'} : {}),
     ...(script === undefined ? {} : {bytes: script.length}),
+    ...(script === undefined && input === undefined ? {} : {offset: (script?.length ?? 0) + (input?.length ?? 0)}),
   };
   const start = Buffer.from(`${renderHeader(nonce, values)}${command}\n`);
   // Many hosts share what is sent to each.
   const parts = [start, script, input].filter((part) => part !== undefined && part.length > 0);
-  const timeoutMs = (seconds + 15) * 1000;
+  // The host counts seconds of sleep, which are a little longer than seconds.
+  const timeoutMs = (seconds * 1.1 + 15) * 1000;
   const {exit, stderr} = await link.exec({
     command: verbCommand('command'),
     label: describeCall({verb: 'command', values, signal}),

@@ -89,7 +89,8 @@ export class KnownHosts {
       (text) => this.slices.run(() => this.parse(text, file)),
       (error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return this.parse('', file);
-        throw error;
+        const message = `known_hosts ${file} cannot be read (${error.code ?? error.message})`;
+        throw new DroverError({code: 'invalid-file', message, fix: 'make it a file that you can read, or name another one'});
       },
     );
     this.files.set(file, loading);
