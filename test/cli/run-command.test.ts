@@ -37,6 +37,13 @@ describe('drover run', {timeout: 300_000}, () => {
     expect((await drover(['--hosts', 'web1', '--', 'cat; echo "as $AS."'])).stdout).toBe('--- web1 (1)\nas .\n');
   });
 
+  it('gives an interpreter all that follows it as one argument, as the kernel does', async () => {
+    await writeFile(path.join(dir, 'env.sh'), '#!/usr/bin/env -S echo one  two\n');
+    expect((await drover(['--hosts', 'web1', '--script', 'env.sh'])).stdout).toMatch(/^--- web1 \(1\)\none two \S*script\n$/);
+    await writeFile(path.join(dir, 'two.sh'), '#!/bin/echo one  two\n');
+    expect((await drover(['--hosts', 'web1', '--script', 'two.sh'])).stdout).toMatch(/^--- web1 \(1\)\none  two \S*script\n$/);
+  });
+
   it('runs a command that is longer than an argument may be', async () => {
     const long = ['printf %s%s', 'a'.repeat(90_000), 'b'.repeat(60_000), '| wc -c'];
     expect((await drover(['--hosts', 'web1', '--', ...long])).stdout).toMatch(/^--- web1 \(1\)\n *150000\n$/);

@@ -1,4 +1,4 @@
-import {createReadStream} from 'node:fs';
+import {createReadStream, fstatSync} from 'node:fs';
 import type {Readable} from 'node:stream';
 import {DroverError} from '../errors/drover-error.js';
 import {quoteWord} from '../errors/shell-word.js';
@@ -19,8 +19,10 @@ export async function readScript(file: string): Promise<Script> {
   if (first === '' && content.includes(0)) {
     throw new DroverError({code: 'usage', message: `script ${file} is not text and names no interpreter`, fix: 'begin it with #!'});
   }
-  const [program = '/bin/sh', ...rest] = first === '' ? [] : first.split(/[ \t]+/);
-  return {content, start: ['exec', ...[program, ...rest].map(quoteWord), '"$1"'].join(' ')};
+  // As for the kernel, all that follows the interpreter is one argument: `env -S` takes it apart itself.
+  const [, program = '/bin/sh', rest] = /^(\S+)(?:[ \t]+(.+))?$/.exec(first) ?? [];
+  const words = rest === undefined ? [program] : [program, rest];
+  return {content, start: ['exec', ...words.map(quoteWord), '"$1"'].join(' ')};
 }
 
 /** Linux takes no argument of more than 128 KiB. */
@@ -38,7 +40,8 @@ export function fitCommand(command: string, script: Buffer | undefined): {readon
 }
 
 /** What every host's command is to read. */
-export function readInput(): Promise<Buffer> {
+export async function readInput(): Promise<Buffer> {
+  if (fstatSync(0).isDirectory()) throw new DroverError({code: 'usage', message: 'standard input is a folder', fix: 'send a file: --stdin <FILE'});
   if (process.stdin.isTTY) process.stderr.write('reading standard input for the hosts; end it with Ctrl-D\n');
   return readBounded(process.stdin, 'standard input');
 }
