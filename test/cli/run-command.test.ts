@@ -41,7 +41,7 @@ describe('drover run', {timeout: 300_000}, () => {
     await writeFile(path.join(dir, 'env.sh'), '#!/usr/bin/env -S echo one  two\n');
     expect((await drover(['--hosts', 'web1', '--script', 'env.sh'])).stdout).toMatch(/^--- web1 \(1\)\none two \S*script\n$/);
     await writeFile(path.join(dir, 'two.sh'), '#!/bin/echo one  two\n');
-    expect((await drover(['--hosts', 'web1', '--script', 'two.sh'])).stdout).toMatch(/^--- web1 \(1\)\none  two \S*script\n$/);
+    expect((await drover(['--hosts', 'web1', '--script', 'two.sh'])).stdout).toMatch(/^--- web1 \(1\)\none {2}two \S*script\n$/);
   });
 
   it('runs a command that is longer than an argument may be', async () => {

@@ -112,7 +112,7 @@ describe.skipIf(!available.ok)(`the rig${available.ok ? '' : ` (${available.why}
     await rig.restore('web8');
     expect((await ssh()).stdout).toBe('here\n');
     const session = rig.operator.exec(['ssh', ...quick, 'web8', 'echo started >/tmp/started; exec sleep 600']);
-    await expect.poll(async () => (await rig.exec('web8', ['cat', '/tmp/started'])).status).toBe(0);
+    await expect.poll(async () => (await rig.exec('web8', ['cat', '/tmp/started'])).status, {timeout: 60_000}).toBe(0);
     await rig.stopSshd('web8', {sessions: 'cut'});
     expect(await session).toMatchObject({status: 255});
     await rig.restore('web8');
