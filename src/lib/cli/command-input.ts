@@ -41,7 +41,8 @@ export function fitCommand(command: string, script: Buffer | undefined): {readon
 
 /** What every host's command is to read. */
 export async function readInput(): Promise<Buffer> {
-  if (fstatSync(0).isDirectory()) throw new DroverError({code: 'usage', message: 'standard input is a folder', fix: 'send a file: --stdin <FILE'});
+  if (fstatSync(0).isDirectory())
+    throw new DroverError({code: 'usage', message: 'standard input is a folder', fix: 'send a file: --stdin <FILE'});
   if (process.stdin.isTTY) process.stderr.write('reading standard input for the hosts; end it with Ctrl-D\n');
   return readBounded(process.stdin, 'standard input');
 }

@@ -79,7 +79,7 @@ export async function conductCommand(words: readonly string[], flags: CommandFla
     answersEnter: !flags.stdin,
     work: async ({world}) => {
       const {results: all, end} = await runCommand(world, {
-        ...{...fitted, hosts, maxBytes: flags['max-output'], sudo: flags.sudo, onResult},
+        ...{...fitted, hosts, maxBytes: flags['max-output'], sudo: flags.sudo, onResult, isLast: true},
         timeoutSeconds: Math.max(1, Math.ceil(flags.timeout / 1000)),
         ...(input === undefined ? {} : {input}),
         ...(stream ? {onPiece: follow} : {}),

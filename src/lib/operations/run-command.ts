@@ -39,6 +39,8 @@ export interface CommandOptions {
   /** Gets what a host prints as it comes. */
   readonly onPiece?: (host: Host, piece: Buffer) => void;
   readonly onResult: (result: CommandResult) => void;
+  /** Nothing else is asked of a host: its connection is closed when its command has ended. */
+  readonly isLast?: boolean;
 }
 
 /**
@@ -118,8 +120,8 @@ async function runOn(world: World, host: Host, options: CommandOptions): Promise
       ...(onPiece === undefined ? {} : {onPiece: (piece: Buffer) => onPiece(host, piece)}),
     }),
   );
-  // Nothing else is asked of it: hundreds of idle connections are memory here and processes there.
-  await world.links.drop(host);
+  // Hundreds of idle connections are memory here and processes there.
+  if (options.isLast === true) await world.links.drop(host);
   const late = result.lateAfterSeconds;
   const failure = late !== undefined ? `not done after ${late} s` : result.status === 0 ? undefined : `exit ${result.status}`;
   await world.emit({
